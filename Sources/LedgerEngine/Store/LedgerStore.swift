@@ -1,0 +1,110 @@
+package import WalletCore
+
+/// Where a ledger lies: the one port between the engine and a database.
+///
+/// Both calls run their body on the store's own thread, which may block; the body is synchronous so
+/// that a transaction never waits for anything but its database. A store checks nothing that the
+/// engine decides; it repeats the invariants as constraints, as the last assertion.
+package protocol LedgerStore: Sendable {
+    /// Runs the body on one consistent snapshot, without waiting for writers.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any LedgerSnapshot) throws -> Value
+    ) async throws -> Value
+
+    /// Runs the body in one transaction that holds the head, and commits what it appended.
+    ///
+    /// When it returns, the writes survive the loss of the process and of power. When it throws
+    /// anything but ``StoreError/commitUnknown``, nothing was written.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any LedgerTransaction) throws -> Value
+    ) async throws -> Value
+}
+
+/// Why a store could not do what it was asked; descriptions name no table, path or host.
+package enum StoreError: Error, Hashable {
+    /// The store cannot be reached or cannot write now: a full disk, a lost connection, a lock
+    /// that is not to be had. Nothing was written.
+    case unavailable(reason: String)
+    /// The connection was lost during the commit: written or not, only reading will tell.
+    case commitUnknown
+    /// The database refuses the data: a constraint, a size. Nothing was written.
+    case rejected(reason: String)
+    /// What was read cannot be what was written.
+    case corrupted(reason: String)
+}
+
+/// One consistent view of a ledger. All of its reads see the same head.
+package protocol LedgerSnapshot {
+    func head() throws -> Head
+    /// The timelines, oldest first.
+    func epochs() throws -> [Epoch]
+    /// The external accounts' running sums, in minor units.
+    func externalBalances() throws -> [Currency: Int64]
+
+    /// The wallets that exist, in any order.
+    func wallets(_ ids: [WalletID]) throws -> [Wallet]
+    /// A user's wallets in order of their identifiers, which is that of their creation.
+    func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet]
+    /// All wallets in order of their identifiers.
+    func wallets(after: WalletID?, limit: Int) throws -> [Wallet]
+
+    func holds(_ ids: [HoldID]) throws -> [Hold]
+    /// Holds of the wallets that are open in the record and expire at the instant or before.
+    func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold]
+    /// What holds that were expired at the instant, but not yet recorded so, held of a wallet.
+    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64
+
+    func keys(_ keys: [Digest]) throws -> [KeyRecord]
+    func refusals(_ keys: [Digest]) throws -> [RefusalRecord]
+    func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord]
+    /// What has been reversed of the transactions at these positions; none where nothing has.
+    func reversals(_ positions: [Int64]) throws -> [ReversalRecord]
+    func texts(_ positions: [Int64]) throws -> [TextRecord]
+
+    /// The last entry of a wallet at the instant or before.
+    func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry?
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry]
+
+    /// The segment that holds a position.
+    func segment(containing position: Int64) throws -> Segment?
+
+    func apiKey(hash: Digest) throws -> APIKey?
+    /// All keys, oldest first.
+    func apiKeys() throws -> [APIKey]
+
+    /// Counts the projections' rows. Reads all of them: for the verifier only.
+    func tally() throws -> Tally
+}
+
+/// A snapshot that holds the head, so that no one else appends meanwhile.
+package protocol LedgerTransaction: LedgerSnapshot {
+    /// The database's clock under the lock.
+    func now() throws -> Instant
+    /// Writes what was decided; called once at most.
+    func append(_ append: Append) throws
+    /// Forgets refusals that were recorded before the instant, at most so many.
+    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws
+    func insert(_ key: APIKey) throws
+    /// Revokes a key; says whether there was one to revoke.
+    func revokeAPIKey(id: String, at instant: Instant) throws -> Bool
+}
+
+extension LedgerSnapshot {
+    /// The records at these positions; positions that the log does not have are left out.
+    package func records(at positions: [Int64]) throws -> [Int64: LogRecord] {
+        var found: [Int64: LogRecord] = [:]
+        var segment: Segment?
+        for position in Set(positions).sorted() {
+            if segment.map({ !($0.firstPosition...$0.lastPosition).contains(position) }) ?? true {
+                segment = try self.segment(containing: position)
+            }
+            found[position] = try segment?.record(at: position)
+        }
+        return found
+    }
+
+    /// The events at these positions; positions that the log does not have are left out.
+    package func events(at positions: [Int64]) throws -> [Int64: Event] {
+        try records(at: positions).mapValues { try $0.event() }
+    }
+}

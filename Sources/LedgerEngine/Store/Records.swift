@@ -1,0 +1,165 @@
+package import WalletCore
+
+/// One event of one wallet's history: what changed and what it came to.
+package struct Entry: Hashable, Sendable {
+    package var wallet: WalletID
+    package var recordedAt: Instant
+    package var position: Int64
+    package var version: Int64
+    package var type: EventType
+    /// Of the total, in minor units.
+    package var change: Int64
+    package var total: Int64
+    package var held: Int64
+
+    package init(
+        wallet: WalletID, recordedAt: Instant, position: Int64, version: Int64, type: EventType,
+        change: Int64, total: Int64, held: Int64
+    ) {
+        self.wallet = wallet
+        self.recordedAt = recordedAt
+        self.position = position
+        self.version = version
+        self.type = type
+        self.change = change
+        self.total = total
+        self.held = held
+    }
+
+    /// The entries of an event, one for each wallet that it touched.
+    package static func entries(of event: Event) -> [Entry] {
+        event.balances.map { balance in
+            Entry(
+                wallet: balance.wallet, recordedAt: event.recordedAt, position: event.position,
+                version: balance.version, type: event.change.type,
+                change: event.change(of: balance.wallet), total: balance.total, held: balance.held)
+        }
+    }
+}
+
+/// Which entries of a wallet are asked for.
+package struct EntryQuery: Hashable, Sendable {
+    package var types: [EventType]
+    /// Inclusive.
+    package var from: Instant
+    /// Exclusive.
+    package var until: Instant
+    package var isAscending: Bool
+    /// How many at most.
+    package var limit: Int
+
+    package init(
+        types: [EventType], from: Instant, until: Instant, isAscending: Bool, limit: Int
+    ) {
+        self.types = types
+        self.from = from
+        self.until = until
+        self.isAscending = isAscending
+        self.limit = limit
+    }
+}
+
+/// What an idempotency key led to.
+package struct KeyRecord: Hashable, Sendable {
+    package var key: Digest
+    package var position: Int64
+    package var fingerprint: Digest
+
+    package init(key: Digest, position: Int64, fingerprint: Digest) {
+        self.key = key
+        self.position = position
+        self.fingerprint = fingerprint
+    }
+}
+
+/// A refusal that is remembered under its idempotency key.
+package struct RefusalRecord: Hashable, Sendable {
+    package var key: Digest
+    package var fingerprint: Digest
+    package var recordedAt: Instant
+    /// Of the request that was refused, so that its answer can be given again.
+    package var requestID: String
+    package var refusal: Refusal
+
+    package init(
+        key: Digest, fingerprint: Digest, recordedAt: Instant, requestID: String, refusal: Refusal
+    ) {
+        self.key = key
+        self.fingerprint = fingerprint
+        self.recordedAt = recordedAt
+        self.requestID = requestID
+        self.refusal = refusal
+    }
+}
+
+/// The free text of the event at a position.
+package struct TextRecord: Hashable, Sendable {
+    package var position: Int64
+    package var text: SaltedText
+
+    package init(position: Int64, text: SaltedText) {
+        self.position = position
+        self.text = text
+    }
+}
+
+/// How much of a transaction has been reversed.
+package struct ReversalRecord: Hashable, Sendable {
+    /// The original transaction's position.
+    package var position: Int64
+    /// Minor units.
+    package var reversedAmount: Int64
+
+    package init(position: Int64, reversedAmount: Int64) {
+        self.position = position
+        self.reversedAmount = reversedAmount
+    }
+}
+
+/// A business reference and who used it first.
+package struct ReferenceRecord: Hashable, Sendable {
+    package var key: ReferenceKey
+    package var use: ReferenceUse
+
+    package init(key: ReferenceKey, use: ReferenceUse) {
+        self.key = key
+        self.use = use
+    }
+}
+
+/// Everything that one commit writes.
+package struct Append: Hashable, Sendable {
+    /// Absent when the commit only remembers refusals.
+    package var segment: Segment?
+    /// The head afterwards.
+    package var head: Head
+    package var opened: [Wallet] = []
+    package var updated: [Wallet] = []
+    package var entries: [Entry] = []
+    /// Holds that are new or changed.
+    package var holds: [Hold] = []
+    package var keys: [KeyRecord] = []
+    package var references: [ReferenceRecord] = []
+    package var reversals: [ReversalRecord] = []
+    package var refusals: [RefusalRecord] = []
+    package var texts: [TextRecord] = []
+    /// The external accounts that changed, as they are afterwards, in minor units.
+    package var external: [Currency: Int64] = [:]
+
+    package init(head: Head) {
+        self.head = head
+    }
+}
+
+/// How many rows the projections have and what they sum to; what the verifier counts against.
+package struct Tally: Hashable, Sendable {
+    package var wallets: Int64 = 0
+    package var entries: Int64 = 0
+    package var holds: Int64 = 0
+    package var keys: Int64 = 0
+    package var references: Int64 = 0
+    package var reversals: Int64 = 0
+    package var segments: Int64 = 0
+
+    package init() {}
+}

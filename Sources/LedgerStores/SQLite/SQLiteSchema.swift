@@ -1,0 +1,133 @@
+import LedgerEngine
+import WalletCore
+
+/// The tables, as numbered steps that only ever go forward.
+enum SQLiteSchema {
+    struct Migration {
+        var number: Int64
+        var sql: String
+
+        /// SHA-256 of the SQL: a step that has been applied must never change.
+        var checksum: Digest { .sha256(Array(sql.utf8)) }
+    }
+
+    static let migrations = [Migration(number: 1, sql: ledger)]
+
+    /// Identifiers, hashes and callers' texts are BLOBs, so that they are compared byte by byte.
+    /// The constraints repeat what the engine decides, as the last assertion.
+    private static let ledger = """
+        CREATE TABLE log (
+            first_position INTEGER PRIMARY KEY,
+            last_position INTEGER NOT NULL CHECK (last_position >= first_position),
+            recorded_at INTEGER NOT NULL,
+            body BLOB NOT NULL CHECK (length(body) > 0)
+        ) STRICT;
+        CREATE TRIGGER log_is_append_only_update BEFORE UPDATE ON log
+            BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+        CREATE TRIGGER log_is_append_only_delete BEFORE DELETE ON log
+            BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+        CREATE TRIGGER log_is_gapless BEFORE INSERT ON log
+            WHEN NEW.first_position <> 1 + COALESCE(
+                (SELECT last_position FROM log ORDER BY first_position DESC LIMIT 1), 0)
+            BEGIN SELECT RAISE(ABORT, 'the log has no gaps'); END;
+
+        CREATE TABLE log_head (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            ledger_id BLOB NOT NULL CHECK (length(ledger_id) = 16),
+            epoch INTEGER NOT NULL,
+            position INTEGER NOT NULL CHECK (position >= 0),
+            hash BLOB NOT NULL CHECK (length(hash) = 32),
+            recorded_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE epochs (
+            epoch INTEGER PRIMARY KEY,
+            first_position INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE external_accounts (
+            currency BLOB PRIMARY KEY CHECK (length(currency) = 3),
+            balance INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE wallets (
+            id BLOB PRIMARY KEY CHECK (length(id) = 16),
+            user_id BLOB NOT NULL CHECK (length(user_id) > 0),
+            currency BLOB NOT NULL CHECK (length(currency) = 3),
+            status INTEGER NOT NULL CHECK (status BETWEEN 1 AND 3),
+            total INTEGER NOT NULL CHECK (total BETWEEN 0 AND 9007199254740991),
+            held INTEGER NOT NULL CHECK (held BETWEEN 0 AND total),
+            version INTEGER NOT NULL CHECK (version > 0),
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            opened_position INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX wallets_by_user ON wallets (user_id, id);
+
+        CREATE TABLE entries (
+            wallet_id BLOB NOT NULL CHECK (length(wallet_id) = 16),
+            recorded_at INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            version INTEGER NOT NULL,
+            type INTEGER NOT NULL,
+            change INTEGER NOT NULL,
+            total INTEGER NOT NULL CHECK (total >= 0),
+            held INTEGER NOT NULL CHECK (held BETWEEN 0 AND total),
+            PRIMARY KEY (wallet_id, recorded_at)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE holds (
+            id BLOB PRIMARY KEY CHECK (length(id) = 16),
+            wallet_id BLOB NOT NULL CHECK (length(wallet_id) = 16),
+            amount INTEGER NOT NULL CHECK (amount > 0),
+            currency BLOB NOT NULL CHECK (length(currency) = 3),
+            status INTEGER NOT NULL CHECK (status BETWEEN 1 AND 4),
+            captured_amount INTEGER NOT NULL CHECK (captured_amount BETWEEN 0 AND amount),
+            expires_at INTEGER,
+            created_at INTEGER NOT NULL,
+            placed_position INTEGER NOT NULL,
+            closed_at INTEGER,
+            CHECK ((status = 1) = (closed_at IS NULL))
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX holds_by_expiry ON holds (wallet_id, expires_at);
+
+        CREATE TABLE idempotency_keys (
+            key BLOB PRIMARY KEY CHECK (length(key) = 32),
+            position INTEGER NOT NULL,
+            fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE refusals (
+            key BLOB PRIMARY KEY CHECK (length(key) = 32),
+            fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+            recorded_at INTEGER NOT NULL,
+            request_id BLOB NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX refusals_by_age ON refusals (recorded_at);
+
+        CREATE TABLE transaction_references (
+            wallet_id BLOB NOT NULL CHECK (length(wallet_id) = 16),
+            reference BLOB NOT NULL,
+            scope BLOB NOT NULL,
+            id BLOB NOT NULL CHECK (length(id) = 16),
+            position INTEGER NOT NULL,
+            PRIMARY KEY (wallet_id, reference, scope)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE reversals (
+            position INTEGER PRIMARY KEY,
+            reversed_amount INTEGER NOT NULL CHECK (reversed_amount > 0)
+        ) STRICT;
+        CREATE TABLE texts (
+            position INTEGER PRIMARY KEY,
+            salt BLOB NOT NULL CHECK (length(salt) = 16),
+            body BLOB NOT NULL
+        ) STRICT;
+
+        CREATE TABLE api_keys (
+            id BLOB PRIMARY KEY,
+            hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+            principal BLOB NOT NULL,
+            scopes INTEGER NOT NULL CHECK (scopes > 0),
+            created_at INTEGER NOT NULL,
+            revoked_at INTEGER
+        ) STRICT;
+        """
+}

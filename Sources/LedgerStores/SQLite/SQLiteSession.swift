@@ -1,0 +1,276 @@
+import LedgerEngine
+import WalletCore
+
+/// One connection's view of the ledger's tables: a snapshot on readers, a transaction on the writer.
+///
+/// Rows are written by one prepared statement each, run in a loop: without a network in between,
+/// statements of many rows bring nothing, and these are compiled once.
+final class SQLiteSession: LedgerTransaction {
+    let connection: SQLiteConnection
+    private let clock: @Sendable () -> Instant
+    private let statements: SQLiteStatements
+
+    init(_ connection: SQLiteConnection, clock: @escaping @Sendable () -> Instant) throws {
+        self.connection = connection
+        self.clock = clock
+        statements = try SQLiteStatements(connection)
+    }
+
+    func now() -> Instant { clock() }
+
+    // MARK: Reading
+
+    func head() throws -> Head {
+        let head = try statements.head.first { row in
+            Head(
+                ledger: try row.identifier(0), epoch: row.integer(1), position: row.integer(2),
+                hash: try row.digest(3), recordedAt: row.instant(4))
+        }
+        guard let head else { throw StoreError.corrupted(reason: "the log has no head") }
+        return head
+    }
+
+    func epochs() throws -> [Epoch] {
+        try statements.epochs.rows { row in
+            Epoch(epoch: row.integer(0), firstPosition: row.integer(1))
+        }
+    }
+
+    func externalBalances() throws -> [Currency: Int64] {
+        let rows = try statements.externalBalances.rows { (try $0.currency(0), $0.integer(1)) }
+        return Dictionary(rows, uniquingKeysWith: { first, _ in first })
+    }
+
+    func wallets(_ ids: [WalletID]) throws -> [Wallet] {
+        try Set(ids).compactMap { id in
+            try statements.wallet.first(.blob(id.bytes)) { try Wallet($0) }
+        }
+    }
+
+    func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet] {
+        try statements.walletsOfUser.rows(
+            .text(userID), .blob(after?.bytes ?? []), .integer(Int64(limit))
+        ) { try Wallet($0) }
+    }
+
+    func wallets(after: WalletID?, limit: Int) throws -> [Wallet] {
+        try statements.walletsAfter.rows(.blob(after?.bytes ?? []), .integer(Int64(limit))) {
+            try Wallet($0)
+        }
+    }
+
+    func holds(_ ids: [HoldID]) throws -> [Hold] {
+        try Set(ids).compactMap { id in
+            try statements.hold.first(.blob(id.bytes)) { try Hold($0) }
+        }
+    }
+
+    func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
+        try Set(wallets).flatMap { id in
+            try statements.dueHolds.rows(.blob(id.bytes), .integer(instant.microseconds)) {
+                try Hold($0)
+            }
+        }
+    }
+
+    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
+        let at = SQLiteValue.integer(instant.microseconds)
+        return try statements.unrecordedExpiries.first(.blob(wallet.bytes), at, at, at) {
+            $0.integer(0)
+        } ?? 0
+    }
+
+    func keys(_ keys: [Digest]) throws -> [KeyRecord] {
+        try Set(keys).compactMap { key in
+            try statements.key.first(.blob(key.bytes)) { row in
+                KeyRecord(key: key, position: row.integer(0), fingerprint: try row.digest(1))
+            }
+        }
+    }
+
+    func refusals(_ keys: [Digest]) throws -> [RefusalRecord] {
+        try Set(keys).compactMap { key in
+            try statements.refusal.first(.blob(key.bytes)) { row in
+                guard let refusal = Refusal(canonicalBytes: row.blob(3)) else {
+                    throw StoreError.corrupted(reason: "a refusal cannot be read")
+                }
+                return RefusalRecord(
+                    key: key, fingerprint: try row.digest(0), recordedAt: row.instant(1),
+                    requestID: row.text(2), refusal: refusal)
+            }
+        }
+    }
+
+    func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord] {
+        try Set(keys).compactMap { key in
+            try statements.reference.first(
+                .blob(key.wallet.bytes), .text(key.reference), .blob(key.scope)
+            ) { row in
+                ReferenceRecord(
+                    key: key,
+                    use: ReferenceUse(id: try row.identifier(0), position: row.integer(1)))
+            }
+        }
+    }
+
+    func reversals(_ positions: [Int64]) throws -> [ReversalRecord] {
+        try Set(positions).compactMap { position in
+            try statements.reversal.first(.integer(position)) { row in
+                ReversalRecord(position: position, reversedAmount: row.integer(0))
+            }
+        }
+    }
+
+    func texts(_ positions: [Int64]) throws -> [TextRecord] {
+        try Set(positions).compactMap { position in
+            try statements.text.first(.integer(position)) { row in
+                guard let text = FreeText(canonicalBytes: row.blob(1)) else {
+                    throw StoreError.corrupted(reason: "a free text cannot be read")
+                }
+                return TextRecord(
+                    position: position, text: SaltedText(salt: row.blob(0), text: text))
+            }
+        }
+    }
+
+    func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry? {
+        try statements.lastEntry.first(.blob(wallet.bytes), .integer(instant.microseconds)) {
+            try Entry($0, of: wallet)
+        }
+    }
+
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
+        let statement =
+            query.isAscending ? statements.entriesAscending : statements.entriesDescending
+        let types = query.types.reduce(Int64(0)) { $0 | Int64(1) << $1.rawValue }
+        return try statement.rows(
+            .blob(wallet.bytes), .integer(query.from.microseconds),
+            .integer(query.until.microseconds), .integer(types), .integer(Int64(query.limit))
+        ) { try Entry($0, of: wallet) }
+    }
+
+    func segment(containing position: Int64) throws -> Segment? {
+        let segment = try statements.segment.first(.integer(position)) { row in
+            Segment(
+                firstPosition: row.integer(0), lastPosition: row.integer(1),
+                recordedAt: row.instant(2), body: row.blob(3))
+        }
+        guard let segment, position <= segment.lastPosition else { return nil }
+        return segment
+    }
+
+    func apiKey(hash: Digest) throws -> APIKey? {
+        try statements.apiKey.first(.blob(hash.bytes)) { try APIKey($0) }
+    }
+
+    func apiKeys() throws -> [APIKey] {
+        try statements.apiKeys.rows { try APIKey($0) }
+    }
+
+    func tally() throws -> Tally {
+        let tally = try statements.tally.first { row in
+            var tally = Tally()
+            tally.wallets = row.integer(0)
+            tally.entries = row.integer(1)
+            tally.holds = row.integer(2)
+            tally.keys = row.integer(3)
+            tally.references = row.integer(4)
+            tally.reversals = row.integer(5)
+            tally.segments = row.integer(6)
+            return tally
+        }
+        return tally ?? Tally()
+    }
+
+    // MARK: Writing
+
+    func append(_ append: Append) throws {
+        if let segment = append.segment {
+            try statements.insertSegment.run(
+                .integer(segment.firstPosition), .integer(segment.lastPosition),
+                .integer(segment.recordedAt.microseconds), .blob(segment.body))
+        }
+        let head = append.head
+        try statements.updateHead.run(
+            .integer(head.epoch), .integer(head.position), .blob(head.hash.bytes),
+            .integer(head.recordedAt.microseconds))
+        for wallet in append.opened {
+            try statements.insertWallet.run(
+                .blob(wallet.id.bytes), .text(wallet.userID), .text(wallet.currency.code),
+                .integer(wallet.status.rawValue), .integer(wallet.total), .integer(wallet.held),
+                .integer(wallet.version), .integer(wallet.createdAt.microseconds),
+                .integer(wallet.updatedAt.microseconds), .integer(wallet.openedPosition))
+        }
+        for wallet in append.updated {
+            try statements.updateWallet.run(
+                .integer(wallet.status.rawValue), .integer(wallet.total), .integer(wallet.held),
+                .integer(wallet.version), .integer(wallet.updatedAt.microseconds),
+                .blob(wallet.id.bytes))
+        }
+        for entry in append.entries {
+            try statements.insertEntry.run(
+                .blob(entry.wallet.bytes), .integer(entry.recordedAt.microseconds),
+                .integer(entry.position), .integer(entry.version), .integer(entry.type.rawValue),
+                .integer(entry.change), .integer(entry.total), .integer(entry.held))
+        }
+        for key in append.keys {
+            try statements.insertKey.run(
+                .blob(key.key.bytes), .integer(key.position), .blob(key.fingerprint.bytes))
+        }
+        try appendRare(append)
+    }
+
+    /// Writes what most commits have none of.
+    private func appendRare(_ append: Append) throws {
+        for hold in append.holds {
+            try statements.upsertHold.run(
+                .blob(hold.id.bytes), .blob(hold.wallet.bytes), .integer(hold.amount.minorUnits),
+                .text(hold.currency.code), .integer(hold.status.rawValue),
+                .integer(hold.capturedAmount), .optional(hold.expiresAt?.microseconds),
+                .integer(hold.createdAt.microseconds), .integer(hold.placedPosition),
+                .optional(hold.closedAt?.microseconds))
+        }
+        for record in append.references {
+            try statements.insertReference.run(
+                .blob(record.key.wallet.bytes), .text(record.key.reference),
+                .blob(record.key.scope), .blob(record.use.id.bytes), .integer(record.use.position))
+        }
+        for record in append.reversals {
+            try statements.upsertReversal.run(
+                .integer(record.position), .integer(record.reversedAmount))
+        }
+        for record in append.refusals {
+            try statements.insertRefusal.run(
+                .blob(record.key.bytes), .blob(record.fingerprint.bytes),
+                .integer(record.recordedAt.microseconds), .text(record.requestID),
+                .blob(record.refusal.canonicalBytes))
+        }
+        for record in append.texts {
+            try statements.insertText.run(
+                .integer(record.position), .blob(record.text.salt),
+                .blob(record.text.text.canonicalBytes))
+        }
+        for (currency, balance) in append.external {
+            try statements.upsertExternal.run(.text(currency.code), .integer(balance))
+        }
+    }
+
+    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws {
+        try statements.pruneRefusals.run(
+            .integer(instant.microseconds), .integer(Int64(limit)))
+    }
+
+    func insert(_ key: APIKey) throws {
+        try statements.insertAPIKey.run(
+            .text(key.id), .blob(key.hash.bytes), .text(key.principal),
+            .integer(key.scopes.rawValue), .integer(key.createdAt.microseconds),
+            .optional(key.revokedAt?.microseconds))
+    }
+
+    func revokeAPIKey(id: String, at instant: Instant) throws -> Bool {
+        let key = try statements.openAPIKey.first(.text(id)) { $0.integer(0) }
+        guard key != nil else { return false }
+        try statements.revokeAPIKey.run(.integer(instant.microseconds), .text(id))
+        return true
+    }
+}
