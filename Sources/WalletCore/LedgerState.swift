@@ -140,12 +140,13 @@ package struct ReferenceKey: Hashable, Sendable {
     package var wallet: WalletID
     /// ``Actor/scope`` of the caller.
     package var scope: [UInt8]
-    package var reference: String
+    /// The reference's UTF-8, since `==` on strings would take `é` written in two ways for one.
+    package var reference: [UInt8]
 
     package init(wallet: WalletID, scope: [UInt8], reference: String) {
         self.wallet = wallet
         self.scope = scope
-        self.reference = reference
+        self.reference = Array(reference.utf8)
     }
 }
 

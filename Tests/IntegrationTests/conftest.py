@@ -101,8 +101,8 @@ def new_server(tmp_path):
     """Makes servers with limits of their own, for one test."""
     servers = []
 
-    def make(folder=None, **environment):
-        made = Server(folder or tmp_path / f"server-{len(servers) + 1}", **environment)
+    def make(**settings):
+        made = Server(tmp_path / f"server-{len(servers) + 1}", **settings)
         servers.append(made)
         return made.start()
 

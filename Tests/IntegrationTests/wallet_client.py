@@ -1,5 +1,6 @@
 """Starts the wallet program and talks to it: everything that the tests of this folder share."""
 
+import atexit
 import functools
 import http.client
 import io
@@ -26,6 +27,11 @@ SEED = int(os.environ.get("WALLET_TEST_SEED") or random.SystemRandom().randrange
 LARGEST = 2**53 - 1
 READY_SECONDS = 20
 
+# What the program sees of our environment: its configuration must come from the tests alone.
+INHERITED = {name: os.environ[name] for name in (
+    "PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS", "SWIFT_BACKTRACE")
+    if name in os.environ}
+
 _entropy = random.Random(SEED)
 
 
@@ -39,7 +45,7 @@ def quoted(text):
     return urllib.parse.quote(text, safe="")
 
 
-# --- Time: RFC 3339 to whole microseconds and back ---------------------------------------------
+# --- Time: RFC 3339 to whole microseconds and back -----------------------------------------------
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -319,18 +325,18 @@ def raw_request(method, path, body=b"", secret=BOOTSTRAP_KEY, **headers):
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-# --- The program -----------------------------------------------------------------------------------
+# --- The program ---------------------------------------------------------------------------------
 
 
 class Server:
     """`wallet serve` on a database of its own; may be killed and started again."""
 
-    created = []
+    created = []  # Those that still exist: they are stopped at the end whatever happens.
 
-    def __init__(self, folder, **environment):
+    def __init__(self, folder, data=None, **environment):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.file = self.folder / "ledger.sqlite"
+        self.file = Path(data or folder) / "ledger.sqlite"
         self.database = f"sqlite:{self.file}"
         self.log = self.folder / "server.log"
         self.environment = {"WALLET_BOOTSTRAP_API_KEY": BOOTSTRAP_KEY} | environment
@@ -341,13 +347,12 @@ class Server:
         """Starts the program and waits until it says that it is ready."""
         assert BINARY.is_file(), f"{BINARY} is missing: build it, or set WALLET_BIN"
         self.environment |= environment
-        inherited = {n: v for n, v in os.environ.items() if not n.startswith("WALLET_")}
         self.port, self.stdout, ready = None, [], threading.Event()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--host", "127.0.0.1", "--port", "0",
                  "--database", self.database],
-                env=inherited | {name: str(value) for name, value in self.environment.items()},
+                env=INHERITED | {name: str(value) for name, value in self.environment.items()},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
                 errors="replace", start_new_session=True)
         threading.Thread(target=self._read, args=(self.process, ready), daemon=True).start()
@@ -410,7 +415,7 @@ class Server:
         """Runs another command of the program on this database."""
         return subprocess.run(
             [BINARY, *command.split(), "--database", self.database, *arguments],
-            capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)
+            env=INHERITED, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL)
 
     def check_verifies(self):
         verified = self.run("verify")
@@ -439,7 +444,10 @@ class Server:
         assert not any(secret in log for secret in self.secrets), "a secret is in the log"
 
 
-# --- Movements, and the books that are kept of them ---------------------------------------------
+atexit.register(lambda: [server.stop() for server in Server.created])
+
+
+# --- Movements, and the books that are kept of them ----------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ package enum QueryError: Error, Hashable {
 package struct WalletView: Sendable {
     package var wallet: Wallet
     package var text: FreeText
+
+    package init(wallet: Wallet, text: FreeText) {
+        self.wallet = wallet
+        self.text = text
+    }
 }
 
 /// A transaction's event with what lies beside it.
@@ -28,6 +33,12 @@ package struct TransactionView: Sendable {
     package var text: FreeText
     /// What has been reversed of it, in minor units.
     package var reversedAmount: Int64
+
+    package init(event: Event, text: FreeText, reversedAmount: Int64) {
+        self.event = event
+        self.text = text
+        self.reversedAmount = reversedAmount
+    }
 }
 
 /// One line of a wallet's history.

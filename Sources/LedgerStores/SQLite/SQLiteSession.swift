@@ -104,7 +104,7 @@ final class SQLiteSession: LedgerTransaction {
     func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord] {
         try Set(keys).compactMap { key in
             try statements.reference.first(
-                .blob(key.wallet.bytes), .text(key.reference), .blob(key.scope)
+                .blob(key.wallet.bytes), .blob(key.reference), .blob(key.scope)
             ) { row in
                 ReferenceRecord(
                     key: key,
@@ -232,7 +232,7 @@ final class SQLiteSession: LedgerTransaction {
         }
         for record in append.references {
             try statements.insertReference.run(
-                .blob(record.key.wallet.bytes), .text(record.key.reference),
+                .blob(record.key.wallet.bytes), .blob(record.key.reference),
                 .blob(record.key.scope), .blob(record.use.id.bytes), .integer(record.use.position))
         }
         for record in append.reversals {

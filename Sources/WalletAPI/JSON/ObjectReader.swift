@@ -1,0 +1,78 @@
+import LedgerEngine
+import WalletCore
+
+/// Takes the members of a body one by one and refuses what is left over.
+///
+/// A member of the wrong kind makes the body malformed (400); a well-formed value that the
+/// contract does not allow is a refusal (422), which is thrown as such.
+struct ObjectReader {
+    private var members: [JSONMember]
+
+    init(_ body: [UInt8]) throws(Problem) {
+        let value: JSONValue
+        do {
+            value = try JSONParser.parse(body)
+        } catch {
+            throw .malformed("The body is not valid JSON: \(error.reason), at byte \(error.offset).")
+        }
+        guard case .object(let members) = value else {
+            throw .malformed("The body must be a JSON object, not \(value.kind).")
+        }
+        self.members = members
+    }
+
+    private mutating func take(_ name: String) -> JSONValue? {
+        guard let index = members.firstIndex(where: { $0.name == name }) else { return nil }
+        return members.remove(at: index).value
+    }
+
+    mutating func string(_ name: String) throws(Problem) -> String? {
+        guard let value = take(name) else { return nil }
+        guard case .string(let text) = value else {
+            throw .malformed("`\(name)` must be a string, not \(value.kind).")
+        }
+        return text
+    }
+
+    mutating func requiredString(_ name: String) throws(Problem) -> String {
+        guard let text = try string(name) else { throw .malformed("`\(name)` is missing.") }
+        return text
+    }
+
+    mutating func identifier<Kind>(_ name: String) throws(Problem) -> Identifier<Kind> {
+        guard let id = Identifier<Kind>(try requiredString(name)) else {
+            throw .malformed("`\(name)` must be a UUID in canonical lower case.")
+        }
+        return id
+    }
+
+    /// An integer of minor units; its range is not looked at.
+    mutating func requiredInteger(_ name: String) throws(Problem) -> Int64 {
+        guard let value = take(name) else { throw .malformed("`\(name)` is missing.") }
+        guard case .integer(let integer) = value else {
+            throw .malformed("`\(name)` must be an integer of minor units, not \(value.kind).")
+        }
+        return integer
+    }
+
+    mutating func stringPairs(_ name: String) throws(Problem) -> [String: String]? {
+        guard let value = take(name) else { return nil }
+        guard case .object(let members) = value else {
+            throw .malformed("`\(name)` must be an object of strings, not \(value.kind).")
+        }
+        var pairs: [String: String] = [:]
+        for member in members {
+            guard case .string(let text) = member.value else {
+                throw .malformed("`\(name)` must be an object of strings only.")
+            }
+            pairs[member.name] = text
+        }
+        return pairs
+    }
+
+    /// Refuses what has not been taken.
+    func finish() throws(Problem) {
+        guard let member = members.first else { return }
+        throw .malformed("`\(member.name.prefix(64))` is not a member of this request.")
+    }
+}

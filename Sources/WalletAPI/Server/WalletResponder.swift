@@ -1,0 +1,153 @@
+import HTTPTypes
+package import Hummingbird
+import LedgerEngine
+import Logging
+import NIOCore
+import WalletCore
+
+/// What Hummingbird hands along with a request; nothing of it is needed.
+package struct WalletRequestContext: InitializableFromSource, Sendable {
+    package init(source: ApplicationRequestContextSource) {}
+
+    /// A context for a request that did not come over a socket.
+    package init() {}
+}
+
+/// Turns every HTTP request into an answer: finds the route, the caller and the body, and is the
+/// one place where errors become problems.
+package struct WalletResponder: HTTPResponder {
+    private let table: RouteTable
+    private let authenticator: Authenticator
+    private let maximumBody: Int
+    private let logger: Logger
+
+    init(routes: [Route], authenticator: Authenticator, maximumBody: Int, logger: Logger) {
+        table = RouteTable(routes: routes)
+        self.authenticator = authenticator
+        self.maximumBody = maximumBody
+        self.logger = logger
+    }
+
+    package func respond(
+        to request: Request, context: WalletRequestContext
+    ) async throws -> Response {
+        let requestID = Self.makeRequestID()
+        var answer: APIResponse
+        do {
+            answer = try await answerTo(request, requestID)
+        } catch let error as HTTPParserFailure {
+            throw error.underlying
+        } catch {
+            answer = APIResponse(problem(from: error, requestID), requestID: requestID)
+        }
+        answer.headers[.requestID] = requestID
+        answer.headers[.cacheControl] = "no-store"
+        if answer.headers[.contentType] == nil {
+            answer.headers[.contentType] = "application/json"
+        }
+        return Response(
+            status: .init(code: answer.status), headers: answer.headers,
+            body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
+    }
+
+    private func answerTo(_ request: Request, _ requestID: String) async throws -> APIResponse {
+        let target = request.head.path ?? ""
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let route: Route
+        let segments: [Substring]
+        switch table.match(request.method, parts.first ?? "") {
+        case .nothing:
+            throw Problem(.notFound, "There is nothing at this path.")
+        case .otherMethods(let methods):
+            var problem = Problem(.methodNotAllowed, "This path has other methods.")
+            problem.allow = methods
+            throw problem
+        case .route(let found, let parameters):
+            route = found
+            segments = parameters
+        }
+        let caller = try await authorise(request.headers, for: route)
+        let parameters = try segments.map { segment throws(Problem) in
+            guard let text = percentDecoded(segment) else {
+                throw .malformed("The path is not percent-encoded UTF-8.")
+            }
+            return text
+        }
+        let apiRequest = APIRequest(
+            headers: request.headers, parameters: parameters,
+            query: try Query(parts.count > 1 ? parts[1] : nil),
+            body: route.method == .post ? try await body(of: request) : [],
+            caller: caller, requestID: requestID)
+        return try await route.handler(apiRequest)
+    }
+
+    private func authorise(_ headers: HTTPFields, for route: Route) async throws -> Caller? {
+        guard let scope = route.scope else { return nil }
+        let caller = try await authenticator.caller(of: headers)
+        guard caller.scopes.contains(scope) else {
+            let name = scope.names.first ?? ""
+            throw Problem(.forbidden, "This needs the scope `\(name)`.")
+        }
+        return caller
+    }
+
+    private func body(of request: Request) async throws -> [UInt8] {
+        let type = request.headers[.contentType] ?? ""
+        let essence = type.prefix { $0 != ";" }.trimmingSpaces().lowercased()
+        guard essence == "application/json" else {
+            throw Problem(.unsupportedMediaType, "The Content-Type must be application/json.")
+        }
+        let tooLarge = Problem(
+            .bodyTooLarge, "The body must not exceed \(maximumBody) bytes.")
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximumBody {
+            throw tooLarge
+        }
+        do {
+            let buffer = try await request.body.collect(upTo: maximumBody)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        } catch {
+            // The connection broke or spoke no HTTP; Hummingbird knows what to do about it.
+            throw HTTPParserFailure(underlying: error)
+        }
+    }
+
+    private func problem(from error: any Error, _ requestID: String) -> Problem {
+        switch error {
+        case let problem as Problem: return problem
+        case let error as QueryError: return Problem(error)
+        case let error as StoreError:
+            logger.error(
+                "the store failed",
+                metadata: ["error": "\(error)", "request.id": "\(requestID)"])
+            return Problem(.readsUnavailable, "The ledger cannot be read now. Try again.")
+        default:
+            logger.error(
+                "a request failed",
+                metadata: ["error": "\(error)", "request.id": "\(requestID)"])
+            return Problem(.internalError, "Something went wrong on our side. Try again.")
+        }
+    }
+
+    private static func makeRequestID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        var bytes: [UInt8] = []
+        bytes.appendHex(generator.next(), digits: 16)
+        bytes.appendHex(generator.next(), digits: 16)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// A body that could not be read to its end.
+private struct HTTPParserFailure: Error {
+    var underlying: any Error
+}
+
+extension StringProtocol {
+    fileprivate func trimmingSpaces() -> SubSequence {
+        let start = firstIndex { $0 != " " && $0 != "\t" } ?? endIndex
+        guard let end = lastIndex(where: { $0 != " " && $0 != "\t" }) else { return self[start..<start] }
+        return self[start...end]
+    }
+}

@@ -1,0 +1,73 @@
+package import Hummingbird
+package import LedgerEngine
+package import Logging
+import NIOCore
+import WalletCore
+
+/// The HTTP side of the service, ready to be run.
+package enum WalletServer {
+    /// The limits of the listener; each has a default that is documented for operators.
+    package struct Configuration: Hashable, Sendable {
+        package var host = "127.0.0.1"
+        /// 0 for any free port.
+        package var port = 8_080
+        package var maximumConnections = 10_000
+        /// Bytes of a request's body.
+        package var maximumBody = 1 << 20
+        /// How long a connection may stay open without a request, in seconds.
+        package var idleTimeout: Int64 = 60
+        /// How long a request may take to arrive whole, in seconds.
+        package var readTimeout: Int64 = 10
+
+        package init() {}
+    }
+
+    /// What answers requests, without a listener.
+    ///
+    /// - Parameter entropy: random bits for salts.
+    package static func responder(
+        store: any LedgerStore, sequencer: Sequencer, queries: Queries, readiness: Readiness,
+        maximumBody: Int = Configuration().maximumBody,
+        entropy: @escaping @Sendable () -> UInt64, logger: Logger
+    ) -> WalletResponder {
+        let salt: @Sendable () -> [UInt8] = {
+            var bytes: [UInt8] = []
+            bytes.appendBigEndian(entropy())
+            bytes.appendBigEndian(entropy())
+            return bytes
+        }
+        return WalletResponder(
+            routes: WriteRoutes(sequencer: sequencer, salt: salt).routes
+                + ReadRoutes(queries: queries).routes
+                + HealthRoutes(queries: queries, readiness: readiness).routes,
+            authenticator: Authenticator(store: store), maximumBody: maximumBody, logger: logger)
+    }
+
+    /// The listener around a responder.
+    ///
+    /// - Parameter onReady: is told the port when requests are taken.
+    package static func application(
+        _ responder: WalletResponder, _ configuration: Configuration, logger: Logger,
+        onReady: @escaping @Sendable (Int) -> Void
+    ) -> Application<WalletResponder> {
+        let readTimeout = TimeAmount.seconds(configuration.readTimeout)
+        return Application(
+            responder: responder,
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [RequestDeadline(readTimeout)],
+                    idleTimeout: .seconds(configuration.idleTimeout),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768,
+                        maxHeaderFieldCount: 100))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port),
+                backlog: 4_096,
+                availableConnectionsDelegate: .maximum(
+                    configuration.maximumConnections, logger: logger)),
+            onServerRunning: { channel in
+                onReady(channel.localAddress?.port ?? configuration.port)
+            },
+            logger: logger)
+    }
+}

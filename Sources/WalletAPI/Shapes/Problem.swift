@@ -1,0 +1,125 @@
+import LedgerEngine
+import WalletCore
+
+/// An error answer: `application/problem+json` (RFC 9457) with a stable code.
+struct Problem: Error, Sendable {
+    var code: ProblemCode
+    var detail: String
+    /// Members that help, after the standard ones.
+    var members: [Refusal.Member] = []
+    /// Names the request; that of the first attempt when a remembered refusal is given again.
+    var requestID: String?
+    var isReplay = false
+    /// For 405: the methods that the path has.
+    var allow: [String] = []
+
+    init(_ code: ProblemCode, _ detail: String) {
+        self.code = code
+        self.detail = detail
+    }
+
+    static func malformed(_ detail: String) -> Problem { Problem(.malformedRequest, detail) }
+
+    /// The body. Nothing in it comes from a database's message, a path or a host.
+    func body(requestID: String) -> [UInt8] {
+        var json = CanonicalJSON()
+        json.beginObject()
+        json.member("type", "https://wallet-service.example/problems/" + code.slug)
+        json.member("title", code.title)
+        json.member("status", Int64(code.status))
+        json.member("detail", detail)
+        json.member("code", code.rawValue)
+        json.member("retryable", code.isRetryable)
+        json.member("requestId", self.requestID ?? requestID)
+        for member in members {
+            switch member.value {
+            case .integer(let value):
+                json.key(escaping: member.name)
+                json.integer(value)
+            case .text(let value): json.member(escaping: member.name, value)
+            }
+        }
+        json.endObject()
+        return json.bytes
+    }
+}
+
+extension Problem {
+    /// A refusal of the ledger.
+    init(_ refusal: Refusal) {
+        self.init(ProblemCode(refusal.code), refusal.detail)
+        members = refusal.members
+    }
+
+    /// A remembered or new refusal of a submission.
+    init(_ outcome: RefusedOutcome) {
+        self.init(outcome.refusal)
+        requestID = outcome.requestID
+        isReplay = outcome.isReplay
+    }
+
+    /// A submission without an outcome.
+    init(_ error: SubmissionError) {
+        switch error {
+        case .overloaded:
+            self.init(.overloaded, "Too many requests are waiting. Send it again with the same key.")
+        case .stopping:
+            self.init(
+                .writesUnavailable, "This instance is stopping. Send it again with the same key.")
+        case .timedOutInQueue:
+            self.init(.overloaded, "It waited too long. Send it again with the same key.")
+        case .timedOut:
+            self.init(
+                .writesUnavailable,
+                "The outcome is not known yet. Send it again with the same key to learn it.")
+        case .unavailable:
+            self.init(
+                .writesUnavailable,
+                "The ledger cannot be written now. Send it again with the same key.")
+        case .rejected:
+            self.init(.internalError, "The ledger's database refused this request's data.")
+        }
+    }
+
+    /// A read without an answer.
+    init(_ error: QueryError) {
+        switch error {
+        case .unknownToken:
+            self.init(
+                .tokenUnknown,
+                "The ledger does not know this Consistency-Token: it is ahead of the log, or its "
+                    + "timeline was lost in a restore. Read again without it.")
+        case .futureTimestamp:
+            self.init(.futureTimestamp, "`at` is later than now.")
+        }
+    }
+}
+
+extension Refusal {
+    /// One sentence for the caller.
+    fileprivate var detail: String {
+        switch code {
+        case .walletNotFound: "There is no such wallet."
+        case .transactionNotFound: "There is no such transaction."
+        case .holdNotFound: "There is no such hold."
+        case .referenceAlreadyUsed: "This reference was used before, under another key."
+        case .versionMismatch: "The wallet has changed since the version in If-Match."
+        case .validationFailed: "A member has a value that is not allowed."
+        case .idempotencyKeyReused: "This Idempotency-Key was used for another request."
+        case .amountOutOfRange: "The amount must be from 1 to 9007199254740991 minor units."
+        case .currencyUnknown: "The currency is not an active ISO 4217 code in upper case."
+        case .currencyMismatch: "The wallet is in another currency."
+        case .insufficientFunds: "The wallet has less available than was asked for."
+        case .balanceOverflow: "The balance would exceed what the ledger can hold."
+        case .sameWallet: "Money cannot go from a wallet to itself."
+        case .walletFrozen: "The wallet is frozen: it lets no money out."
+        case .walletClosed: "The wallet is closed."
+        case .walletNotEmpty: "The wallet is not empty."
+        case .holdNotOpen: "The hold is not open any more."
+        case .holdExceeded: "More than the hold has."
+        case .alreadyReversed: "All of the transaction has been reversed already."
+        case .reversalExceeded: "More than is left to reverse."
+        case .notReversible: "A reversal cannot be reversed."
+        }
+    }
+}

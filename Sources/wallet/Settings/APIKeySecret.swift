@@ -1,0 +1,23 @@
+import LedgerEngine
+import WalletCore
+
+extension APIKey {
+    /// A new key and its secret, which is shown once and kept only as a hash.
+    static func make(principal: String, scopes: Scopes) -> (key: APIKey, secret: String) {
+        var bytes: [UInt8] = []
+        bytes.appendHex(SystemEntropy.next(), digits: 16)
+        bytes.appendHex(SystemEntropy.next(), digits: 16)
+        bytes.appendHex(SystemEntropy.next(), digits: 16)
+        let secret = "wk_" + String(decoding: bytes, as: UTF8.self)
+        return (APIKey(secret: secret, principal: principal, scopes: scopes), secret)
+    }
+
+    /// A key for a secret that somebody else has chosen.
+    init(secret: String, principal: String, scopes: Scopes) {
+        var id = Array("key_".utf8)
+        id.appendHex(SystemEntropy.next(), digits: 16)
+        self.init(
+            id: String(decoding: id, as: UTF8.self), hash: .sha256(Array(secret.utf8)),
+            principal: principal, scopes: scopes, createdAt: SystemClock.now(), revokedAt: nil)
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import LedgerEngine
+import LedgerStores
+import Logging
+import ServiceLifecycle
+import UnixSignals
+import WalletAPI
+import WalletCore
+
+/// The service put together: store, sequencer, queries, HTTP. The only place that knows them all.
+struct WalletService {
+    private let settings: ServeSettings
+    private let logger: Logger
+    private let store: SQLiteLedgerStore
+
+    init(_ settings: ServeSettings, logger: Logger) throws {
+        self.settings = settings
+        self.logger = logger
+        store = try settings.database.open(mayCreate: true) { configuration in
+            configuration.readConnections = settings.readConnections
+            configuration.commitDelay = settings.commitDelay
+        }
+    }
+
+    /// Runs until a signal asks for the end: readiness fails, the listener drains, the queue
+    /// empties, and everything that was acknowledged is in the log.
+    func run() async throws {
+        try await seedBootstrapKey()
+        let developmentKey = try await makeDevelopmentKey()
+        let sequencer = Sequencer(
+            store: store, limits: settings.limits, entropy: SystemEntropy.next,
+            report: { [logger] error in
+                logger.error("a transaction failed", metadata: ["error": "\(error)"])
+            })
+        let queries = Queries(store: store, now: SystemClock.now)
+        let readiness = Readiness()
+        let responder = WalletServer.responder(
+            store: store, sequencer: sequencer, queries: queries, readiness: readiness,
+            maximumBody: settings.server.maximumBody, entropy: SystemEntropy.next, logger: logger)
+        var quiet = logger
+        quiet.logLevel = max(settings.logLevel, .notice)
+        let application = WalletServer.application(
+            responder, settings.server, logger: quiet
+        ) { [host = settings.server.host] port in
+            let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            StandardOutput.write("wallet service ready on \(url)\n")
+            if let developmentKey {
+                StandardOutput.write(DevelopmentGuide(url: url, key: developmentKey).text)
+            }
+        }
+        // Stopped in reverse: readiness first, then the listener, then the queue.
+        var configuration = ServiceGroupConfiguration(
+            services: [
+                .init(service: SequencerService(sequencer: sequencer)),
+                .init(service: application), .init(service: ReadinessService(readiness: readiness)),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        configuration.maximumGracefulShutdownDuration = settings.shutdownTimeout
+        try await ServiceGroup(configuration: configuration).run()
+        logger.notice("stopped")
+    }
+
+    /// Makes sure that the key from the environment works, unless it has been revoked.
+    private func seedBootstrapKey() async throws {
+        guard let secret = settings.bootstrapKey else { return }
+        let key = APIKey(
+            secret: secret, principal: "bootstrap", scopes: [.read, .write, .admin])
+        try await store.write { transaction in
+            guard try transaction.apiKey(hash: key.hash) == nil else { return }
+            try transaction.insert(key)
+        }
+    }
+
+    /// A fresh admin key for `--dev`; the ones of earlier starts end.
+    private func makeDevelopmentKey() async throws -> String? {
+        guard settings.isDevelopment else { return nil }
+        let (key, secret) = APIKey.make(
+            principal: "development", scopes: [.read, .write, .admin])
+        try await store.write { transaction in
+            let now = try transaction.now()
+            for old in try transaction.apiKeys() where old.principal == key.principal {
+                _ = try transaction.revokeAPIKey(id: old.id, at: now)
+            }
+            try transaction.insert(key)
+        }
+        return secret
+    }
+}
+
+/// Runs the sequencer as part of the group.
+private struct SequencerService: Service {
+    let sequencer: Sequencer
+
+    func run() async throws {
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await sequencer.run()
+            } onGracefulShutdown: {
+                sequencer.stop()
+            }
+        } onCancel: {
+            sequencer.stop()
+        }
+    }
+}
+
+/// Fails readiness as the first step of a stop.
+private struct ReadinessService: Service {
+    let readiness: Readiness
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        readiness.stop()
+    }
+}
+
+/// Standard output without a buffer, so that whoever waits for a line gets it at once.
+enum StandardOutput {
+    static func write(_ text: String) {
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+}
+
+/// What `--dev` prints: lines to copy into another terminal.
+private struct DevelopmentGuide {
+    let url: String
+    let key: String
+
+    var text: String {
+        let run = String(SystemEntropy.next() & 0xFFFF_FFFF, radix: 36)
+        return """
+
+            An admin key for this run (earlier ones have ended):
+              \(key)
+
+            Copy into another terminal:
+              wallet() { curl -sS -H 'Authorization: Bearer \(key)' \
+            -H 'Content-Type: application/json' "$@"; echo; }
+              id() { sed 's/{"id":"\\([^"]*\\).*/\\1/'; }
+              ALICE=$(wallet \(url)/v1/wallets -H 'Idempotency-Key: \(run)-1' \
+            -d '{"userId":"alice","currency":"USD"}' | id)
+              BOB=$(wallet \(url)/v1/wallets -H 'Idempotency-Key: \(run)-2' \
+            -d '{"userId":"bob","currency":"USD"}' | id)
+              wallet \(url)/v1/wallets/$ALICE/deposits -H 'Idempotency-Key: \(run)-3' \
+            -d '{"amount":10000}'
+              wallet \(url)/v1/transfers -H 'Idempotency-Key: \(run)-4' \
+            -d '{"from":"'$ALICE'","to":"'$BOB'","amount":2550}'
+              wallet \(url)/v1/wallets/$ALICE/balance
+
+            Stop with Ctrl-C. The ledger stays.
+
+            """
+    }
+}
