@@ -533,7 +533,8 @@ def test_users_whose_names_only_look_alike_are_different_people(client):
     users = [base + end for end in (
         "alice", "Alice", "ALICE", "\u00e1lice", "a\u0301lice", "alice ", " alice", "alice\u00a0",
         "alic\u0435", "alice%20", "alice+", "a/b", "a%2Fb", "a?b", "a#b", "100%", "auth0|7",
-        "\u00df", "ss", "\u0131", "i", "\u2126", "\u03a9", "\ufb01", "fi", "\U0001f600", "ali\u200bce")]
+        "\u00df", "ss", "\u0131", "i", "\u2126",
+        "\u03a9", "\ufb01", "fi", "\U0001f600", "ali\u200bce")]
     wallets = {user: client.wallet(user=user) for user in users}
     for user, wallet in wallets.items():
         found = client.get(f"/v1/users/{quoted(user)}/wallets")

@@ -88,8 +88,7 @@ def drip(server, data, rest, interval, deadline):
 
 def test_slow_clients_are_cut_off_while_others_are_served(new_server):
     server = new_server(WALLET_READ_TIMEOUT_SECONDS=2)
-    client = server.client()
-    wallet = client.wallet(10)
+    wallet = server.client().wallet(10)
     body = b'{"amount": 1}'
     deposit = raw_request("POST", f"/v1/wallets/{wallet}/deposits", body)
     head = deposit[:-len(body)]
@@ -112,7 +111,7 @@ def test_slow_clients_are_cut_off_while_others_are_served(new_server):
         assert state in ("closed", "reset") and 1 < seconds < 6.5, (heard, state, seconds)
         assert not heard or heard.startswith(b"HTTP/1.1 408 "), heard
     assert len(waits) > 50 and max(waits) < 1
-    assert client.state(wallet) == (10, 2)
+    assert server.client().state(wallet) == (10, 2)
 
 
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not(new_server):
@@ -387,7 +386,7 @@ def test_nonsense_is_answered_or_cut_off_and_does_no_harm(impatient):
     cases = list(abuses(wallet).items())
     heard = parallel(len(cases), lambda index: provoke(server, cases[index][1]))
     for (name, _), (data, state) in zip(cases, heard):
-        status = re.match(rb"HTTP/1\.[01] (\d{3})", data)
+        status = re.match(rb"HTTP/\d\.\d (\d{3})", data)
         assert state != "open", f"{name}: neither answered nor cut off, {data[:200]}"
         assert not data or status, f"{name}: {data[:200]}"
         assert not status or status[1] < b"500" or status[1] in (b"501", b"505"), (name, data)
@@ -422,8 +421,8 @@ def test_requests_that_were_spoilt_at_random_never_bring_it_down(impatient, rng)
 
     deposited = 0
     for data, state in sum(parallel(32, work), []):
-        assert state != "open" and not re.match(rb"HTTP/1\.[01] 50[0234]", data), data[:300]
-        if re.match(rb"HTTP/1\.[01] 201 ", data):
+        assert state != "open" and not re.match(rb"HTTP/\d\.\d 50[0234]", data), data[:300]
+        if re.match(rb"HTTP/\d\.\d 201 ", data):
             deposited += int(re.search(rb'"amount":\s*(\d+)', data)[1])
     server.check_alive()
     assert server.client().total(wallet) == 10 + deposited

@@ -164,7 +164,7 @@ package struct Queries: Sendable {
     ) async throws -> Reading<(wallet: Wallet, items: [HistoryItem])?> {
         try await read(after: token) { snapshot, _ in
             guard let wallet = try snapshot.wallets([id]).first else { return nil }
-            let entries = try snapshot.entries(of: id, query)
+            let entries = try snapshot.matchingEntries(of: id, query)
             let views = try snapshot.transactions(at: entries.map(\.position))
             let items = try entries.map { entry in
                 guard let view = views[entry.position] else {
@@ -216,6 +216,22 @@ extension Wallet {
 }
 
 extension LedgerSnapshot {
+    /// How many callers' uses of one reference are looked at; each caller has one a wallet.
+    private var referenceLimit: Int { 1_000 }
+
+    fileprivate func matchingEntries(of id: WalletID, _ query: EntryQuery) throws -> [Entry] {
+        guard let reference = query.reference else { return try entries(of: id, query) }
+        let uses = try references(of: id, Array(reference.utf8), limit: referenceLimit)
+        let matching = try events(at: uses.map(\.position)).values
+            .flatMap { Entry.entries(of: $0) }
+            .filter { entry in
+                entry.wallet == id && query.types.contains(entry.type)
+                    && entry.recordedAt >= query.from && entry.recordedAt < query.until
+            }
+            .sorted { query.isAscending == ($0.position < $1.position) }
+        return Array(matching.prefix(query.limit))
+    }
+
     fileprivate func text(at position: Int64) throws -> FreeText {
         try texts([position]).first?.text.text ?? FreeText()
     }

@@ -112,6 +112,13 @@ private final class InMemoryTransaction: LedgerTransaction {
         }
     }
 
+    func references(of wallet: WalletID, _ reference: [UInt8], limit: Int) -> [ReferenceUse] {
+        let uses = storage.references.filter {
+            $0.key.wallet == wallet && $0.key.reference == reference
+        }
+        return Array(uses.values.sorted { $0.position < $1.position }.prefix(limit))
+    }
+
     func reversals(_ positions: [Int64]) -> [ReversalRecord] {
         Set(positions).compactMap { position in
             storage.reversals[position].map {

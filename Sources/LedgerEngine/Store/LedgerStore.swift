@@ -57,6 +57,11 @@ package protocol LedgerSnapshot {
     func keys(_ keys: [Digest]) throws -> [KeyRecord]
     func refusals(_ keys: [Digest]) throws -> [RefusalRecord]
     func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord]
+    /// Every caller's use of a reference for a wallet, oldest first; references are compared byte
+    /// by byte.
+    func references(
+        of wallet: WalletID, _ reference: [UInt8], limit: Int
+    ) throws -> [ReferenceUse]
     /// What has been reversed of the transactions at these positions; none where nothing has.
     func reversals(_ positions: [Int64]) throws -> [ReversalRecord]
     func texts(_ positions: [Int64]) throws -> [TextRecord]

@@ -47,6 +47,8 @@ package struct EntryQuery: Hashable, Sendable {
     package var isAscending: Bool
     /// How many at most.
     package var limit: Int
+    /// Only entries whose transaction used this reference for the wallet.
+    package var reference: String?
 
     package init(
         types: [EventType], from: Instant, until: Instant, isAscending: Bool, limit: Int

@@ -113,6 +113,16 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
+    func references(
+        of wallet: WalletID, _ reference: [UInt8], limit: Int
+    ) throws -> [ReferenceUse] {
+        try statements.referenceUses.rows(
+            .blob(wallet.bytes), .blob(reference), .integer(Int64(limit))
+        ) { row in
+            ReferenceUse(id: try row.identifier(0), position: row.integer(1))
+        }
+    }
+
     func reversals(_ positions: [Int64]) throws -> [ReversalRecord] {
         try Set(positions).compactMap { position in
             try statements.reversal.first(.integer(position)) { row in

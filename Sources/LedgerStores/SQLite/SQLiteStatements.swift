@@ -2,7 +2,8 @@
 /// beside it; only ``tally`` reads whole tables.
 struct SQLiteStatements {
     let head, epochs, externalBalances, wallet, walletsOfUser, walletsAfter: SQLiteStatement
-    let hold, dueHolds, unrecordedExpiries, key, refusal, reference: SQLiteStatement
+    let hold, dueHolds, unrecordedExpiries, key, refusal: SQLiteStatement
+    let reference, referenceUses: SQLiteStatement
     let reversal, text, lastEntry, entriesAscending, entriesDescending: SQLiteStatement
     let segment, apiKey, apiKeys, openAPIKey, tally: SQLiteStatement
     let insertSegment, updateHead, insertWallet, updateWallet, insertEntry: SQLiteStatement
@@ -58,6 +59,11 @@ struct SQLiteStatements {
             """
             SELECT id, position FROM transaction_references
             WHERE wallet_id = ?1 AND reference = ?2 AND scope = ?3
+            """)
+        referenceUses = try connection.prepare(
+            """
+            SELECT id, position FROM transaction_references
+            WHERE wallet_id = ?1 AND reference = ?2 ORDER BY position LIMIT ?3
             """)
         reversal = try connection.prepare(
             "SELECT reversed_amount FROM reversals WHERE position = ?1")

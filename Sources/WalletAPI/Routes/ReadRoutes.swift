@@ -21,7 +21,7 @@ struct ReadRoutes: Sendable {
         try request.query.allow()
         let reading = try await queries.wallet(
             try request.identifier(0), after: try request.consistencyToken())
-        guard let view = reading.value else { throw Problem(Refusal(.walletNotFound)) }
+        guard let view = reading.value else { throw Problem(missing: .walletNotFound, in: reading) }
         var response = APIResponse(200) { $0.wallet(view) }
         response.headers[.eTag] = "\"v\(view.wallet.version)\""
         return response.reflecting(reading.token)
@@ -32,13 +32,13 @@ struct ReadRoutes: Sendable {
         let instant = try request.instant("at")
         let reading = try await queries.balance(
             of: try request.identifier(0), at: instant, after: try request.consistencyToken())
-        guard let view = reading.value else { throw Problem(Refusal(.walletNotFound)) }
+        guard let view = reading.value else { throw Problem(missing: .walletNotFound, in: reading) }
         return APIResponse(200) { $0.balance(view, asOf: instant != nil) }
             .reflecting(reading.token)
     }
 
     @Sendable private func history(_ request: APIRequest) async throws -> APIResponse {
-        try request.query.allow("type", "from", "to", "order", "limit", "cursor")
+        try request.query.allow("type", "reference", "from", "to", "order", "limit", "cursor")
         let id: WalletID = try request.identifier(0)
         var query = EntryQuery(
             types: EventType.transactions, from: .earliest, until: .latest, isAscending: false,
@@ -49,6 +49,7 @@ struct ReadRoutes: Sendable {
                 throw Problem.malformed("`type` is not a type of transaction.")
             }
         }
+        query.reference = request.query["reference"]
         query.from = try request.instant("from") ?? query.from
         query.until = try request.instant("to") ?? query.until
         switch request.query["order"] {
@@ -59,6 +60,7 @@ struct ReadRoutes: Sendable {
         let page = try PageRequest(
             request.query,
             filters: "history", id.description, "\(query.types.map(\.rawValue))",
+            "\(query.reference == nil)", query.reference ?? "",
             "\(query.from.microseconds)", "\(query.until.microseconds)", "\(query.isAscending)")
         if let after = page.after {
             guard after.count == 8 else { throw Problem.malformed("`cursor` cannot be read.") }
@@ -72,7 +74,7 @@ struct ReadRoutes: Sendable {
         query.limit = page.limit + 1
         let reading = try await queries.history(
             of: id, query, after: try request.consistencyToken())
-        guard let (_, items) = reading.value else { throw Problem(Refusal(.walletNotFound)) }
+        guard let (_, items) = reading.value else { throw Problem(missing: .walletNotFound, in: reading) }
         let shown = items.prefix(page.limit)
         var next: String?
         if items.count > page.limit, let last = shown.last {
@@ -114,7 +116,7 @@ struct ReadRoutes: Sendable {
         try request.query.allow()
         let reading = try await queries.transaction(
             try request.identifier(0), after: try request.consistencyToken())
-        guard let view = reading.value else { throw Problem(Refusal(.transactionNotFound)) }
+        guard let view = reading.value else { throw Problem(missing: .transactionNotFound, in: reading) }
         return APIResponse(200) { $0.transaction(view) }.reflecting(reading.token)
     }
 

@@ -130,6 +130,9 @@ extension APIResponse {
     init(_ problem: Problem, requestID: String) {
         self.init(problem.code.status) { $0.raw(problem.body(requestID: requestID)) }
         headers[.contentType] = "application/problem+json"
+        if let token = problem.token {
+            headers[.consistencyToken] = Base64URL.encode(token.bytes)
+        }
         if problem.isReplay { headers[.idempotencyReplayed] = "true" }
         switch problem.code {
         case .overloaded, .writesUnavailable, .readsUnavailable: headers[.retryAfter] = "1"

@@ -10,6 +10,8 @@ struct Problem: Error, Sendable {
     /// Names the request; that of the first attempt when a remembered refusal is given again.
     var requestID: String?
     var isReplay = false
+    /// The place of the log that the answer reflects, where it came from the ledger.
+    var token: ConsistencyToken?
     /// For 405: the methods that the path has.
     var allow: [String] = []
 
@@ -49,6 +51,12 @@ extension Problem {
     init(_ refusal: Refusal) {
         self.init(ProblemCode(refusal.code), refusal.detail)
         members = refusal.members
+    }
+
+    /// What is asked for does not exist, as of a reading.
+    init<Value>(missing code: Refusal.Code, in reading: Reading<Value>) {
+        self.init(Refusal(code))
+        token = reading.token
     }
 
     /// A remembered or new refusal of a submission.
