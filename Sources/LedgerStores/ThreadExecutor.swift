@@ -5,11 +5,11 @@ import Synchronization
 
 /// Runs an actor's jobs one after the other on a thread of its own, so that a blocking connection
 /// never occupies a thread that others wait for.
-final class ThreadExecutor: SerialExecutor {
+package final class ThreadExecutor: SerialExecutor {
     private let queue: JobQueue
 
     /// An executor whose thread bears the name.
-    init(name: String) {
+    package init(name: String) {
         let queue = JobQueue()
         self.queue = queue
         let thread = Thread { queue.work() }
@@ -22,7 +22,7 @@ final class ThreadExecutor: SerialExecutor {
         queue.stop()
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let executor = unsafe asUnownedSerialExecutor()
         // Safe: a job keeps the actor it belongs to alive, and the actor its executor.

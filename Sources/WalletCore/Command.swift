@@ -154,10 +154,11 @@ extension CanonicalJSON {
 }
 
 extension FreeText {
-    /// Reads what ``canonicalBytes`` wrote.
+    /// Reads what ``canonicalBytes`` wrote, and no other spelling of it.
     package init?(canonicalBytes bytes: [UInt8]) {
         var reader = CanonicalReader(bytes)
-        guard let text = try? FreeText(reading: &reader) else { return nil }
+        guard let text = try? FreeText(reading: &reader), text.canonicalBytes == bytes
+        else { return nil }
         self = text
     }
 

@@ -253,12 +253,11 @@ extension LedgerState {
         var destination = Party.outside(hold.currency)
         if let to {
             if to == hold.wallet { throw Refusal(.sameWallet, [.wallet(to)]) }
-            let credited = try self.wallet(to)
-            try credited.checkCurrency(hold.currency)
-            destination = .inside(credited)
+            destination = .inside(try self.wallet(to))
         }
         try wallet.checkVersion(ifMatch)
         try hold.checkOpen()
+        try destination.wallet?.checkCurrency(hold.currency)
         let captured = amount ?? hold.amount
         guard captured <= hold.amount else {
             throw Refusal(

@@ -76,7 +76,8 @@ extension Change {
             json.member("currency", currency)
         case .deposited(let movement), .withdrawn(let movement), .transferred(let movement):
             movement.append(to: &json)
-        case .holdPlaced(let hold, let wallet, let amount, let currency, let expires, let reference):
+        case .holdPlaced(
+            let hold, let wallet, let amount, let currency, let expires, let reference):
             json.hold(hold, wallet, amount, currency)
             if let expires { json.member("expiresAt", expires.microseconds) }
             if let reference { json.member("reference", reference) }

@@ -90,10 +90,11 @@ extension Refusal {
         return json.bytes
     }
 
-    /// Reads what ``canonicalBytes`` wrote.
+    /// Reads what ``canonicalBytes`` wrote, and no other spelling of it.
     package init?(canonicalBytes bytes: [UInt8]) {
         var reader = CanonicalReader(bytes)
-        guard let refusal = try? Refusal(reading: &reader) else { return nil }
+        guard let refusal = try? Refusal(reading: &reader), refusal.canonicalBytes == bytes
+        else { return nil }
         self = refusal
     }
 

@@ -4,7 +4,15 @@ import random
 from collections import Counter
 
 from wallet_client import (
-    Book, Operation, check_problem, essence, fresh, is_replay, microseconds, parallel)
+    Book,
+    Operation,
+    check_problem,
+    essence,
+    fresh,
+    is_replay,
+    microseconds,
+    parallel,
+)
 
 
 def test_of_200_parallel_withdrawals_of_1_from_100_exactly_100_succeed(server, client):

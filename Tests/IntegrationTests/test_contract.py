@@ -7,10 +7,19 @@ import time
 from datetime import timedelta, timezone
 
 import pytest
-
 from wallet_client import (
-    LARGEST, check_problem, essence, eventually, fresh, is_replay, microseconds, parallel, quoted,
-    raw_request, rfc3339)
+    LARGEST,
+    check_problem,
+    essence,
+    eventually,
+    fresh,
+    is_replay,
+    microseconds,
+    parallel,
+    quoted,
+    raw_request,
+    rfc3339,
+)
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")

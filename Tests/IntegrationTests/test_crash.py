@@ -8,7 +8,6 @@ import sqlite3
 import time
 
 import pytest
-
 from wallet_client import SEED, Book, Load, Operation, Server, parallel
 
 KILLS = 20

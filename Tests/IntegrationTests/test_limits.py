@@ -15,10 +15,19 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from wallet_client import (
-    Answer, Book, BrokenAnswer, Load, Operation, check_problem, eventually, fresh, is_replay,
-    parallel, raw_request)
+    Answer,
+    Book,
+    BrokenAnswer,
+    Load,
+    Operation,
+    check_problem,
+    eventually,
+    fresh,
+    is_replay,
+    parallel,
+    raw_request,
+)
 
 HEALTH = raw_request("GET", "/health/live")
 

@@ -132,6 +132,7 @@ LEAKS = re.compile(
 
 def check_problem(answer, status=None, code=None):
     """Checks that an answer is a problem (RFC 9457), and which one; returns its members."""
+    assert status in (None, answer.status), (status, answer.status, answer.raw[:300])
     assert answer.headers.get("Content-Type", "").split(";")[0] == "application/problem+json", (
         answer.status, answer.headers.items(), answer.raw[:300])
     problem = answer.json
@@ -144,7 +145,6 @@ def check_problem(answer, status=None, code=None):
     assert isinstance(problem["retryable"], bool)
     assert not LEAKS.search(answer.raw), answer.raw
     assert answer.status != 503 or int(answer.headers["Retry-After"]) >= 0
-    assert status in (None, answer.status), (status, answer.status, problem)
     assert code in (None, problem["code"]), (code, problem)
     return problem
 

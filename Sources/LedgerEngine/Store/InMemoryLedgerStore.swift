@@ -195,7 +195,9 @@ private final class InMemoryTransaction: LedgerTransaction {
             try require(storage.references[record.key] == nil, "a reference is used twice")
             storage.references[record.key] = record.use
         }
-        for record in append.reversals { storage.reversals[record.position] = record.reversedAmount }
+        for record in append.reversals {
+            storage.reversals[record.position] = record.reversedAmount
+        }
         for record in append.refusals { storage.refusals[record.key] = record }
         for record in append.texts { storage.texts[record.position] = record.text }
         storage.external.merge(append.external) { _, new in new }

@@ -54,6 +54,7 @@ package protocol LedgerSnapshot {
     /// What holds that were expired at the instant, but not yet recorded so, held of a wallet.
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64
 
+    /// The events that the keys led to. A store may tell keys apart by their first 16 bytes.
     func keys(_ keys: [Digest]) throws -> [KeyRecord]
     func refusals(_ keys: [Digest]) throws -> [RefusalRecord]
     func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord]

@@ -61,16 +61,14 @@ package struct EntryQuery: Hashable, Sendable {
     }
 }
 
-/// What an idempotency key led to.
+/// Which event an idempotency key led to; the event has the key and its fingerprint.
 package struct KeyRecord: Hashable, Sendable {
     package var key: Digest
     package var position: Int64
-    package var fingerprint: Digest
 
-    package init(key: Digest, position: Int64, fingerprint: Digest) {
+    package init(key: Digest, position: Int64) {
         self.key = key
         self.position = position
-        self.fingerprint = fingerprint
     }
 }
 

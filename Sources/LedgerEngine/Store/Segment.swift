@@ -22,7 +22,9 @@ package struct Segment: Hashable, Sendable {
     /// Appends one event's frame to a body.
     package static func appendFrame(_ bytes: [UInt8], hash: Digest, to body: inout [UInt8]) {
         let count = UInt32(bytes.count)
-        for shift: UInt32 in [24, 16, 8, 0] { body.append(UInt8(truncatingIfNeeded: count >> shift)) }
+        for shift: UInt32 in [24, 16, 8, 0] {
+            body.append(UInt8(truncatingIfNeeded: count >> shift))
+        }
         body.append(contentsOf: bytes)
         hash.appendBytes(to: &body)
     }

@@ -110,7 +110,9 @@ private struct Audit {
 
     /// Every balance follows from the one before, the postings and the hold that changed.
     private func checkBalances(_ event: Event) throws(LogFault) {
-        func fault(_ reason: String) -> LogFault { LogFault(position: event.position, reason: reason) }
+        func fault(_ reason: String) -> LogFault {
+            LogFault(position: event.position, reason: reason)
+        }
         let touched = event.balances.map(\.wallet)
         guard Set(event.postings.compactMap(\.account.wallet)).isSubset(of: Set(touched)),
             Set(touched).count == touched.count, !touched.isEmpty
@@ -183,8 +185,7 @@ extension Audit {
         for event in events {
             guard let stamp = event.cause.idempotency else { continue }
             expected.keys += 1
-            let row = KeyRecord(
-                key: stamp.key, position: event.position, fingerprint: stamp.fingerprint)
+            let row = KeyRecord(key: stamp.key, position: event.position)
             guard rows[stamp.key] == row else {
                 throw LogFault(
                     position: event.position, reason: "its idempotency key is not kept right")
@@ -222,8 +223,11 @@ extension Audit {
             guard condition else { throw Verifier.Fault(position: nil, reason: reason) }
         }
         try require(
-            hash == head.hash && recordedAt.map { $0 == head.recordedAt } ?? true,
+            position == head.position && hash == head.hash
+                && recordedAt.map { $0 == head.recordedAt } ?? true,
             "the head is not the end of the log")
+        try require(
+            epochs.last?.epoch == head.epoch, "the head's epoch is not the ledger's last one")
         try compareWallets(snapshot)
         for ids in Array(state.holds.keys).chunks(of: 500) {
             let rows = Dictionary(
@@ -234,17 +238,23 @@ extension Audit {
             }
         }
         for keys in Array(state.references.keys).chunks(of: 500) {
-            for record in try snapshot.references(keys) {
+            let rows = Dictionary(
+                try snapshot.references(keys).map { ($0.key, $0.use) },
+                uniquingKeysWith: { first, _ in first })
+            for key in keys {
                 try require(
-                    state.references[record.key] == record.use,
-                    "reference of wallet \(record.key.wallet) is not what the log says")
+                    rows[key] == state.references[key],
+                    "a reference of wallet \(key.wallet) is not what the log says")
             }
         }
         for positions in Array(reversedAmounts.keys).chunks(of: 500) {
-            for record in try snapshot.reversals(positions) {
+            let rows = Dictionary(
+                try snapshot.reversals(positions).map { ($0.position, $0.reversedAmount) },
+                uniquingKeysWith: { first, _ in first })
+            for position in positions {
                 try require(
-                    reversedAmounts[record.position] == record.reversedAmount,
-                    "what is reversed of position \(record.position) is not what the log says")
+                    rows[position] == reversedAmounts[position],
+                    "what is reversed of position \(position) is not what the log says")
             }
         }
         expected.wallets = Int64(state.wallets.count)

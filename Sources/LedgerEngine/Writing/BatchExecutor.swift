@@ -25,9 +25,10 @@ struct BatchExecutor: Sendable {
     ///   - unresolved: keys that an earlier attempt at this same batch did not find; if they are
     ///     found now, that attempt was committed after all, and its answers are no replays.
     ///   - prunes: whether this transaction also forgets old refusals.
+    ///   - missing: is told the keys that this attempt did not find, before anything is written.
     func execute(
         _ submissions: [Submission], unresolved: Set<Digest>, prunes: Bool,
-        in transaction: any LedgerTransaction
+        in transaction: any LedgerTransaction, missing: (Set<Digest>) -> Void
     ) throws -> Result {
         let head = try transaction.head()
         let now = try transaction.now()
@@ -36,6 +37,7 @@ struct BatchExecutor: Sendable {
         }
         var batch = Batch(head: head, now: now, entropy: entropy)
         try batch.loadKnown(submissions, unresolved: unresolved, from: transaction)
+        missing(batch.missingKeys(of: submissions))
         try batch.loadState(for: submissions, from: transaction)
         let outcomes = submissions.map { batch.settle($0) }
         if let append = batch.append() { try transaction.append(append) }
@@ -88,11 +90,14 @@ private struct Batch {
                 try snapshot.texts(positions).map { ($0.position, $0.text.text) },
                 uniquingKeysWith: { first, _ in first })
             for record in found {
-                guard let event = events[record.position] else {
-                    throw StoreError.corrupted(reason: "a key names an event that is not there")
+                guard let event = events[record.position],
+                    let stamp = event.cause.idempotency
+                else {
+                    throw StoreError.corrupted(reason: "a key names an event that is not its own")
                 }
+                // Where only the stored part of two keys is equal, the fingerprints differ.
                 known[record.key] = Known(
-                    fingerprint: record.fingerprint,
+                    fingerprint: stamp.fingerprint,
                     outcome: .recorded(
                         RecordedOutcome(
                             event: event, text: texts[record.position] ?? FreeText(),
@@ -108,6 +113,11 @@ private struct Batch {
                         refusal: record.refusal, isReplay: !unresolved.contains(record.key),
                         requestID: record.requestID)))
         }
+    }
+
+    /// The keys that ``loadKnown(_:unresolved:from:)`` did not find.
+    func missingKeys(of submissions: [Submission]) -> Set<Digest> {
+        Set(submissions.lazy.map(\.key).filter { known[$0] == nil })
     }
 
     /// Loads all that the new commands of the batch involve.
@@ -185,6 +195,8 @@ private struct Batch {
             guard earlier.fingerprint == submission.fingerprint else {
                 return refused(Refusal(.idempotencyKeyReused), submission)
             }
+            // Whoever comes with the same key later in this batch repeats it in any case.
+            known[submission.key]?.outcome = earlier.outcome.replayed
             return earlier.outcome
         }
         guard case .success(let instruction) = submission.request,
@@ -215,9 +227,7 @@ private struct Batch {
         case .success(let event):
             record(event)
             let text = submission.text?.text ?? FreeText()
-            keys.append(
-                KeyRecord(
-                    key: submission.key, position: event.position, fingerprint: fingerprint))
+            keys.append(KeyRecord(key: submission.key, position: event.position))
             if let text = submission.text {
                 texts.append(TextRecord(position: event.position, text: text))
             }
@@ -264,6 +274,20 @@ private struct Batch {
             recordedAt: head.recordedAt, body: body)
         append.project(events, onto: state)
         return append
+    }
+}
+
+extension Outcome {
+    /// The same, given again.
+    fileprivate var replayed: Outcome {
+        switch self {
+        case .recorded(var outcome):
+            outcome.isReplay = true
+            return .recorded(outcome)
+        case .refused(var outcome):
+            outcome.isReplay = true
+            return .refused(outcome)
+        }
     }
 }
 

@@ -180,10 +180,14 @@ extension Sequencer {
     ) async {
         let submissions = batch.map(\.submission)
         let prunes = isPruneDue()
+        let sought = Mutex(unresolved)
         do {
             let result = try await store.write { [executor] transaction in
                 try executor.execute(
-                    submissions, unresolved: unresolved, prunes: prunes, in: transaction)
+                    submissions, unresolved: unresolved, prunes: prunes, in: transaction
+                ) { missing in
+                    sought.withLock { $0.formUnion(missing) }
+                }
             }
             note { statistics in
                 statistics.batches += 1
@@ -197,7 +201,7 @@ extension Sequencer {
         } catch StoreError.commitUnknown {
             report(StoreError.commitUnknown)
             note { $0.unknownCommits += 1 }
-            await resolve(batch, attempt: attempt)
+            await resolve(batch, unresolved: sought.withLock { $0 }, attempt: attempt)
         } catch StoreError.rejected(let reason) {
             report(StoreError.rejected(reason: reason))
             await isolate(batch, unresolved: unresolved, attempt: attempt)
@@ -210,20 +214,21 @@ extension Sequencer {
             if unresolved.isEmpty {
                 for command in batch { command.finish(.failure(.unavailable)) }
             } else {
-                await resolve(batch, attempt: attempt)
+                await resolve(batch, unresolved: unresolved, attempt: attempt)
             }
         }
     }
 
     /// Finds out what an unknown commit did, by doing the same again: under the head's lock the
     /// keys say which commands are in the log, and those that are not are decided anew.
-    private func resolve(_ batch: [PendingCommand], attempt: Int) async {
+    private func resolve(
+        _ batch: [PendingCommand], unresolved: Set<Digest>, attempt: Int
+    ) async {
         guard attempt < limits.resolveAttempts else {
             for command in batch { command.finish(.failure(.timedOut)) }
             return
         }
         try? await Task.sleep(for: .milliseconds(20 << attempt))
-        let unresolved = Set(batch.map(\.submission.key))
         await settle(batch, unresolved: unresolved, attempt: attempt + 1)
     }
 

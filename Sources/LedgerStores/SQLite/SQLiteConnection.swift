@@ -5,12 +5,12 @@ import LedgerEngine
 ///
 /// Errors never carry SQL or a path; see ``StoreError``.
 @safe
-final class SQLiteConnection {
+package final class SQLiteConnection {
     // Safe: never leaves this file, is open from `init` to `deinit`, and statements keep it alive.
     private let handle: OpaquePointer
 
     /// Opens the file, and makes it if it may.
-    init(path: String, isReadOnly: Bool, busyTimeoutMilliseconds: Int32) throws {
+    package init(path: String, isReadOnly: Bool, busyTimeoutMilliseconds: Int32) throws {
         var opened: OpaquePointer?
         let flags =
             SQLITE_OPEN_NOMUTEX
@@ -30,7 +30,7 @@ final class SQLiteConnection {
     }
 
     /// Compiles a statement that is used again and again.
-    func prepare(_ sql: String) throws -> SQLiteStatement {
+    package func prepare(_ sql: String) throws -> SQLiteStatement {
         var compiled: OpaquePointer?
         let code = unsafe sqlite3_prepare_v3(
             handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &compiled, nil)
@@ -41,7 +41,7 @@ final class SQLiteConnection {
     }
 
     /// Runs statements that return nothing.
-    func execute(_ sql: String) throws {
+    package func execute(_ sql: String) throws {
         let code = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw SQLiteConnection.error(code, message) }
     }
@@ -74,7 +74,7 @@ final class SQLiteConnection {
 
 /// A compiled statement; binds by position from 1, reads columns from 0.
 @safe
-final class SQLiteStatement {
+package final class SQLiteStatement {
     // Safe: never leaves this class and lives from `init` to `deinit`.
     private let handle: OpaquePointer
     /// Keeps the connection open as long as its statement.
@@ -90,7 +90,7 @@ final class SQLiteStatement {
     }
 
     /// Moves to the next row; `false` when there is none.
-    func step() throws -> Bool {
+    package func step() throws -> Bool {
         let code = unsafe sqlite3_step(handle)
         switch code {
         case SQLITE_ROW: return true
@@ -102,14 +102,15 @@ final class SQLiteStatement {
     }
 
     /// Binds, runs to the end, and forgets the row, so that the statement holds no lock.
-    func run(_ values: SQLiteValue...) throws {
+    package func run(_ values: SQLiteValue...) throws {
         try bindAll(values)
         while try step() {}
         unsafe sqlite3_reset(handle)
     }
 
     /// Reads every row.
-    func rows<Row>(_ values: SQLiteValue..., read: (SQLiteStatement) throws -> Row) throws -> [Row]
+    package func rows<Row>(_ values: SQLiteValue..., read: (SQLiteStatement) throws -> Row) throws
+        -> [Row]
     {
         try bindAll(values)
         defer { unsafe sqlite3_reset(handle) }
@@ -119,7 +120,8 @@ final class SQLiteStatement {
     }
 
     /// Reads the first row, if there is one.
-    func first<Row>(_ values: SQLiteValue..., read: (SQLiteStatement) throws -> Row) throws -> Row?
+    package func first<Row>(_ values: SQLiteValue..., read: (SQLiteStatement) throws -> Row) throws
+        -> Row?
     {
         try bindAll(values)
         defer { unsafe sqlite3_reset(handle) }
@@ -152,13 +154,13 @@ final class SQLiteStatement {
         guard code == SQLITE_OK else { throw SQLiteConnection.error(code, connection.message) }
     }
 
-    func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
+    package func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
 
     func optionalInteger(_ column: Int32) -> Int64? {
         unsafe sqlite3_column_type(handle, column) == SQLITE_NULL ? nil : integer(column)
     }
 
-    func blob(_ column: Int32) -> [UInt8] {
+    package func blob(_ column: Int32) -> [UInt8] {
         let count = unsafe Int(sqlite3_column_bytes(handle, column))
         guard count > 0, let base = unsafe sqlite3_column_blob(handle, column) else { return [] }
         return unsafe [UInt8](UnsafeRawBufferPointer(start: base, count: count))
@@ -166,11 +168,13 @@ final class SQLiteStatement {
 }
 
 /// What a statement is given.
-enum SQLiteValue {
+package enum SQLiteValue {
     case integer(Int64)
     case blob([UInt8])
     case null
 
-    static func optional(_ integer: Int64?) -> SQLiteValue { integer.map { .integer($0) } ?? .null }
-    static func text(_ text: String) -> SQLiteValue { .blob(Array(text.utf8)) }
+    package static func optional(_ integer: Int64?) -> SQLiteValue {
+        integer.map { .integer($0) } ?? .null
+    }
+    package static func text(_ text: String) -> SQLiteValue { .blob(Array(text.utf8)) }
 }

@@ -46,7 +46,7 @@ package final class SQLiteLedgerStore: LedgerStore {
             PRAGMA synchronous = FULL;
             PRAGMA cache_size = -\(configuration.cacheKibibytes);
             PRAGMA temp_store = MEMORY;
-            PRAGMA wal_autocheckpoint = 4000;
+            PRAGMA wal_autocheckpoint = 1000;
             PRAGMA journal_size_limit = 67108864;
             PRAGMA trusted_schema = OFF;
             """)

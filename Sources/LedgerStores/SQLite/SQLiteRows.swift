@@ -30,6 +30,17 @@ extension SQLiteStatement {
     private var unreadable: StoreError { .corrupted(reason: "a row cannot be read") }
 }
 
+extension Digest {
+    /// The part of an idempotency key's hash that its row keeps: 16 bytes.
+    var storedPrefix: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16)
+        bytes.appendBigEndian(word0)
+        bytes.appendBigEndian(word1)
+        return bytes
+    }
+}
+
 extension Wallet {
     init(_ row: SQLiteStatement) throws {
         self.init(

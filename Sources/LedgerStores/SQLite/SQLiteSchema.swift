@@ -14,6 +14,8 @@ enum SQLiteSchema {
     static let migrations = [Migration(number: 1, sql: ledger)]
 
     /// Identifiers, hashes and callers' texts are BLOBs, so that they are compared byte by byte.
+    /// Of an idempotency key's hash the first 16 bytes are kept: they are as good as unique, and a
+    /// row is a third as long; the whole hash and the fingerprint are in the event.
     /// The constraints repeat what the engine decides, as the last assertion.
     private static let ledger = """
         CREATE TABLE log (
@@ -90,9 +92,8 @@ enum SQLiteSchema {
         CREATE INDEX holds_by_expiry ON holds (wallet_id, expires_at);
 
         CREATE TABLE idempotency_keys (
-            key BLOB PRIMARY KEY CHECK (length(key) = 32),
-            position INTEGER NOT NULL,
-            fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32)
+            key BLOB PRIMARY KEY CHECK (length(key) = 16),
+            position INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE refusals (
             key BLOB PRIMARY KEY CHECK (length(key) = 32),

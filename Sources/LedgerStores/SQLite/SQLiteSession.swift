@@ -1,12 +1,12 @@
-import LedgerEngine
-import WalletCore
+package import LedgerEngine
+package import WalletCore
 
 /// One connection's view of the ledger's tables: a snapshot on readers, a transaction on the writer.
 ///
 /// Rows are written by one prepared statement each, run in a loop: without a network in between,
 /// statements of many rows bring nothing, and these are compiled once.
-final class SQLiteSession: LedgerTransaction {
-    let connection: SQLiteConnection
+package final class SQLiteSession: LedgerTransaction {
+    package let connection: SQLiteConnection
     private let clock: @Sendable () -> Instant
     private let statements: SQLiteStatements
 
@@ -16,11 +16,11 @@ final class SQLiteSession: LedgerTransaction {
         statements = try SQLiteStatements(connection)
     }
 
-    func now() -> Instant { clock() }
+    package func now() -> Instant { clock() }
 
     // MARK: Reading
 
-    func head() throws -> Head {
+    package func head() throws -> Head {
         let head = try statements.head.first { row in
             Head(
                 ledger: try row.identifier(0), epoch: row.integer(1), position: row.integer(2),
@@ -30,42 +30,42 @@ final class SQLiteSession: LedgerTransaction {
         return head
     }
 
-    func epochs() throws -> [Epoch] {
+    package func epochs() throws -> [Epoch] {
         try statements.epochs.rows { row in
             Epoch(epoch: row.integer(0), firstPosition: row.integer(1))
         }
     }
 
-    func externalBalances() throws -> [Currency: Int64] {
+    package func externalBalances() throws -> [Currency: Int64] {
         let rows = try statements.externalBalances.rows { (try $0.currency(0), $0.integer(1)) }
         return Dictionary(rows, uniquingKeysWith: { first, _ in first })
     }
 
-    func wallets(_ ids: [WalletID]) throws -> [Wallet] {
+    package func wallets(_ ids: [WalletID]) throws -> [Wallet] {
         try Set(ids).compactMap { id in
             try statements.wallet.first(.blob(id.bytes)) { try Wallet($0) }
         }
     }
 
-    func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet] {
+    package func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet] {
         try statements.walletsOfUser.rows(
             .text(userID), .blob(after?.bytes ?? []), .integer(Int64(limit))
         ) { try Wallet($0) }
     }
 
-    func wallets(after: WalletID?, limit: Int) throws -> [Wallet] {
+    package func wallets(after: WalletID?, limit: Int) throws -> [Wallet] {
         try statements.walletsAfter.rows(.blob(after?.bytes ?? []), .integer(Int64(limit))) {
             try Wallet($0)
         }
     }
 
-    func holds(_ ids: [HoldID]) throws -> [Hold] {
+    package func holds(_ ids: [HoldID]) throws -> [Hold] {
         try Set(ids).compactMap { id in
             try statements.hold.first(.blob(id.bytes)) { try Hold($0) }
         }
     }
 
-    func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
+    package func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
         try Set(wallets).flatMap { id in
             try statements.dueHolds.rows(.blob(id.bytes), .integer(instant.microseconds)) {
                 try Hold($0)
@@ -73,22 +73,22 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
+    package func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
         let at = SQLiteValue.integer(instant.microseconds)
         return try statements.unrecordedExpiries.first(.blob(wallet.bytes), at, at, at) {
             $0.integer(0)
         } ?? 0
     }
 
-    func keys(_ keys: [Digest]) throws -> [KeyRecord] {
+    package func keys(_ keys: [Digest]) throws -> [KeyRecord] {
         try Set(keys).compactMap { key in
-            try statements.key.first(.blob(key.bytes)) { row in
-                KeyRecord(key: key, position: row.integer(0), fingerprint: try row.digest(1))
+            try statements.key.first(.blob(key.storedPrefix)) { row in
+                KeyRecord(key: key, position: row.integer(0))
             }
         }
     }
 
-    func refusals(_ keys: [Digest]) throws -> [RefusalRecord] {
+    package func refusals(_ keys: [Digest]) throws -> [RefusalRecord] {
         try Set(keys).compactMap { key in
             try statements.refusal.first(.blob(key.bytes)) { row in
                 guard let refusal = Refusal(canonicalBytes: row.blob(3)) else {
@@ -101,7 +101,7 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord] {
+    package func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord] {
         try Set(keys).compactMap { key in
             try statements.reference.first(
                 .blob(key.wallet.bytes), .blob(key.reference), .blob(key.scope)
@@ -113,7 +113,7 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    func references(
+    package func references(
         of wallet: WalletID, _ reference: [UInt8], limit: Int
     ) throws -> [ReferenceUse] {
         try statements.referenceUses.rows(
@@ -123,7 +123,7 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    func reversals(_ positions: [Int64]) throws -> [ReversalRecord] {
+    package func reversals(_ positions: [Int64]) throws -> [ReversalRecord] {
         try Set(positions).compactMap { position in
             try statements.reversal.first(.integer(position)) { row in
                 ReversalRecord(position: position, reversedAmount: row.integer(0))
@@ -131,7 +131,7 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    func texts(_ positions: [Int64]) throws -> [TextRecord] {
+    package func texts(_ positions: [Int64]) throws -> [TextRecord] {
         try Set(positions).compactMap { position in
             try statements.text.first(.integer(position)) { row in
                 guard let text = FreeText(canonicalBytes: row.blob(1)) else {
@@ -143,13 +143,13 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry? {
+    package func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry? {
         try statements.lastEntry.first(.blob(wallet.bytes), .integer(instant.microseconds)) {
             try Entry($0, of: wallet)
         }
     }
 
-    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
+    package func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
         let statement =
             query.isAscending ? statements.entriesAscending : statements.entriesDescending
         let types = query.types.reduce(Int64(0)) { $0 | Int64(1) << $1.rawValue }
@@ -159,7 +159,7 @@ final class SQLiteSession: LedgerTransaction {
         ) { try Entry($0, of: wallet) }
     }
 
-    func segment(containing position: Int64) throws -> Segment? {
+    package func segment(containing position: Int64) throws -> Segment? {
         let segment = try statements.segment.first(.integer(position)) { row in
             Segment(
                 firstPosition: row.integer(0), lastPosition: row.integer(1),
@@ -169,15 +169,15 @@ final class SQLiteSession: LedgerTransaction {
         return segment
     }
 
-    func apiKey(hash: Digest) throws -> APIKey? {
+    package func apiKey(hash: Digest) throws -> APIKey? {
         try statements.apiKey.first(.blob(hash.bytes)) { try APIKey($0) }
     }
 
-    func apiKeys() throws -> [APIKey] {
+    package func apiKeys() throws -> [APIKey] {
         try statements.apiKeys.rows { try APIKey($0) }
     }
 
-    func tally() throws -> Tally {
+    package func tally() throws -> Tally {
         let tally = try statements.tally.first { row in
             var tally = Tally()
             tally.wallets = row.integer(0)
@@ -194,7 +194,7 @@ final class SQLiteSession: LedgerTransaction {
 
     // MARK: Writing
 
-    func append(_ append: Append) throws {
+    package func append(_ append: Append) throws {
         if let segment = append.segment {
             try statements.insertSegment.run(
                 .integer(segment.firstPosition), .integer(segment.lastPosition),
@@ -225,7 +225,7 @@ final class SQLiteSession: LedgerTransaction {
         }
         for key in append.keys {
             try statements.insertKey.run(
-                .blob(key.key.bytes), .integer(key.position), .blob(key.fingerprint.bytes))
+                .blob(key.key.storedPrefix), .integer(key.position))
         }
         try appendRare(append)
     }
@@ -265,19 +265,19 @@ final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws {
+    package func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws {
         try statements.pruneRefusals.run(
             .integer(instant.microseconds), .integer(Int64(limit)))
     }
 
-    func insert(_ key: APIKey) throws {
+    package func insert(_ key: APIKey) throws {
         try statements.insertAPIKey.run(
             .text(key.id), .blob(key.hash.bytes), .text(key.principal),
             .integer(key.scopes.rawValue), .integer(key.createdAt.microseconds),
             .optional(key.revokedAt?.microseconds))
     }
 
-    func revokeAPIKey(id: String, at instant: Instant) throws -> Bool {
+    package func revokeAPIKey(id: String, at instant: Instant) throws -> Bool {
         let key = try statements.openAPIKey.first(.text(id)) { $0.integer(0) }
         guard key != nil else { return false }
         try statements.revokeAPIKey.run(.integer(instant.microseconds), .text(id))

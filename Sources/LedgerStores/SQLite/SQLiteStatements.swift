@@ -52,7 +52,7 @@ struct SQLiteStatements {
                 AND (closed_at IS NULL OR closed_at > ?4)
             """)
         key = try connection.prepare(
-            "SELECT position, fingerprint FROM idempotency_keys WHERE key = ?1")
+            "SELECT position FROM idempotency_keys WHERE key = ?1")
         refusal = try connection.prepare(
             "SELECT fingerprint, recorded_at, request_id, body FROM refusals WHERE key = ?1")
         reference = try connection.prepare(
@@ -119,7 +119,7 @@ struct SQLiteStatements {
         insertEntry = try connection.prepare(
             "INSERT INTO entries (wallet_id, \(entryColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
         insertKey = try connection.prepare(
-            "INSERT INTO idempotency_keys (key, position, fingerprint) VALUES (?, ?, ?)")
+            "INSERT INTO idempotency_keys (key, position) VALUES (?, ?)")
         upsertHold = try connection.prepare(
             """
             INSERT INTO holds (\(holdColumns)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

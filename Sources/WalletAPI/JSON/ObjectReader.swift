@@ -13,7 +13,8 @@ struct ObjectReader {
         do {
             value = try JSONParser.parse(body)
         } catch {
-            throw .malformed("The body is not valid JSON: \(error.reason), at byte \(error.offset).")
+            throw .malformed(
+                "The body is not valid JSON: \(error.reason), at byte \(error.offset).")
         }
         guard case .object(let members) = value else {
             throw .malformed("The body must be a JSON object, not \(value.kind).")

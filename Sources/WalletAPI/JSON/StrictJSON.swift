@@ -1,5 +1,5 @@
 /// A JSON value as it stood in the body: numbers are judged on their bytes, never by way of a float.
-enum JSONValue: Hashable, Sendable {
+package enum JSONValue: Hashable, Sendable {
     case null
     case boolean(Bool)
     /// An integer without fraction or exponent. One too large for 64 bits is clamped, which keeps
@@ -26,23 +26,28 @@ enum JSONValue: Hashable, Sendable {
 }
 
 /// One name and value of an object, in the order of the body.
-struct JSONMember: Hashable, Sendable {
-    var name: String
-    var value: JSONValue
+package struct JSONMember: Hashable, Sendable {
+    package var name: String
+    package var value: JSONValue
+
+    package init(name: String, value: JSONValue) {
+        self.name = name
+        self.value = value
+    }
 }
 
 /// Why a body is not JSON that the service reads.
-struct JSONFault: Error, Hashable {
+package struct JSONFault: Error, Hashable {
     /// Offset of the byte where it was noticed.
-    var offset: Int
-    var reason: String
+    package var offset: Int
+    package var reason: String
 }
 
 /// Reads JSON (RFC 8259) strictly: no duplicate names, no lone surrogates, no invalid UTF-8, no
 /// byte-order mark, nothing after the value, and no deeper than ``maximumDepth``.
-struct JSONParser {
+package struct JSONParser {
     /// How deep objects and arrays may stand in one another; no request needs more than four.
-    static let maximumDepth = 16
+    package static let maximumDepth = 16
 
     private let bytes: [UInt8]
     private var offset = 0
@@ -51,11 +56,13 @@ struct JSONParser {
         self.bytes = bytes
     }
 
-    static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSONValue {
+    package static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSONValue {
         var parser = JSONParser(bytes)
         let value = try parser.value(depth: 0)
         parser.skipWhitespace()
-        guard parser.offset == bytes.count else { throw parser.fault("something follows the value") }
+        guard parser.offset == bytes.count else {
+            throw parser.fault("something follows the value")
+        }
         return value
     }
 

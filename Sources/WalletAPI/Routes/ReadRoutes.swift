@@ -74,7 +74,9 @@ struct ReadRoutes: Sendable {
         query.limit = page.limit + 1
         let reading = try await queries.history(
             of: id, query, after: try request.consistencyToken())
-        guard let (_, items) = reading.value else { throw Problem(missing: .walletNotFound, in: reading) }
+        guard let (_, items) = reading.value else {
+            throw Problem(missing: .walletNotFound, in: reading)
+        }
         let shown = items.prefix(page.limit)
         var next: String?
         if items.count > page.limit, let last = shown.last {
@@ -116,7 +118,9 @@ struct ReadRoutes: Sendable {
         try request.query.allow()
         let reading = try await queries.transaction(
             try request.identifier(0), after: try request.consistencyToken())
-        guard let view = reading.value else { throw Problem(missing: .transactionNotFound, in: reading) }
+        guard let view = reading.value else {
+            throw Problem(missing: .transactionNotFound, in: reading)
+        }
         return APIResponse(200) { $0.transaction(view) }.reflecting(reading.token)
     }
 

@@ -1,16 +1,16 @@
-import HTTPTypes
-import LedgerEngine
+package import HTTPTypes
+package import LedgerEngine
 
 /// One call of the contract: its method, its path, what it takes to be allowed, what it does.
-struct Route: Sendable {
+package struct Route: Sendable {
     typealias Handler = @Sendable (APIRequest) async throws -> APIResponse
 
-    var method: HTTPRequest.Method
+    package let method: HTTPRequest.Method
     /// `/v1/wallets/{id}/deposits`; also the label in metrics.
-    var template: String
+    package let template: String
     /// `nil` for the few routes that are open.
-    var scope: Scopes?
-    var handler: Handler
+    package let scope: Scopes?
+    let handler: Handler
     /// The template's segments; `nil` stands for a parameter.
     let segments: [String?]
 

@@ -28,7 +28,8 @@ final class Authenticator: Sendable {
     /// The caller, if the request bears a key that is not revoked.
     func caller(of headers: HTTPFields) async throws -> Caller {
         guard let header = headers[.authorization] else {
-            throw Problem(.unauthenticated, "An Authorization header with a bearer token is needed.")
+            throw Problem(
+                .unauthenticated, "An Authorization header with a bearer token is needed.")
         }
         guard header.prefix(7).lowercased() == "bearer ", header.utf8.count <= 8_192 else {
             throw Problem(.unauthenticated, "The Authorization header must be `Bearer <token>`.")

@@ -28,6 +28,9 @@ package struct WalletResponder: HTTPResponder {
         self.logger = logger
     }
 
+    /// Every call that is answered.
+    package var routes: [Route] { table.routes }
+
     package func respond(
         to request: Request, context: WalletRequestContext
     ) async throws -> Response {
@@ -147,7 +150,9 @@ private struct HTTPParserFailure: Error {
 extension StringProtocol {
     fileprivate func trimmingSpaces() -> SubSequence {
         let start = firstIndex { $0 != " " && $0 != "\t" } ?? endIndex
-        guard let end = lastIndex(where: { $0 != " " && $0 != "\t" }) else { return self[start..<start] }
+        guard let end = lastIndex(where: { $0 != " " && $0 != "\t" }) else {
+            return self[start..<start]
+        }
         return self[start...end]
     }
 }

@@ -70,7 +70,8 @@ extension Problem {
     init(_ error: SubmissionError) {
         switch error {
         case .overloaded:
-            self.init(.overloaded, "Too many requests are waiting. Send it again with the same key.")
+            self.init(
+                .overloaded, "Too many requests are waiting. Send it again with the same key.")
         case .stopping:
             self.init(
                 .writesUnavailable, "This instance is stopping. Send it again with the same key.")

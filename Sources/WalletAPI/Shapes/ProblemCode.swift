@@ -1,7 +1,7 @@
 import WalletCore
 
 /// The stable names of all error answers, with their status.
-enum ProblemCode: String, CaseIterable, Sendable {
+package enum ProblemCode: String, CaseIterable, Sendable {
     case malformedRequest = "MALFORMED_REQUEST"
     case idempotencyKeyRequired = "IDEMPOTENCY_KEY_REQUIRED"
     case unauthenticated = "UNAUTHENTICATED"
@@ -38,7 +38,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case writesUnavailable = "WRITES_UNAVAILABLE"
     case readsUnavailable = "READS_UNAVAILABLE"
 
-    var status: Int {
+    package var status: Int {
         switch self {
         case .malformedRequest, .idempotencyKeyRequired: 400
         case .unauthenticated: 401

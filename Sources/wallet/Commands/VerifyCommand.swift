@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
 import LedgerEngine
-import WalletCore
 import Synchronization
+import WalletCore
 
 /// Proves a ledger from its log alone; writers may go on meanwhile.
 struct VerifyCommand: AsyncParsableCommand {

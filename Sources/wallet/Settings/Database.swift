@@ -31,7 +31,8 @@ struct Database {
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         } else if !FileManager.default.fileExists(atPath: file.path) {
             throw CommandFailure(
-                "There is no ledger at \(path). `wallet serve --database sqlite:\(path)` makes one.")
+                "There is no ledger at \(path). `wallet serve --database sqlite:\(path)` makes one."
+            )
         }
         var configuration = SQLiteLedgerStore.Configuration(path: path)
         try configure(&configuration)

@@ -1,0 +1,65 @@
+import LedgerEngine
+import WalletCore
+
+/// A transaction whose database refuses some of what is appended.
+struct RejectingTransaction: LedgerTransaction {
+    let base: any LedgerTransaction
+    let rejects: @Sendable (Append) -> Bool
+
+    func append(_ append: Append) throws {
+        if rejects(append) { throw StoreError.rejected(reason: "a refusal was injected") }
+        try base.append(append)
+    }
+
+    func now() throws -> Instant { try base.now() }
+    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws {
+        try base.pruneRefusals(recordedBefore: instant, atMost: limit)
+    }
+    func insert(_ key: APIKey) throws { try base.insert(key) }
+    func revokeAPIKey(id: String, at instant: Instant) throws -> Bool {
+        try base.revokeAPIKey(id: id, at: instant)
+    }
+    func head() throws -> Head { try base.head() }
+    func epochs() throws -> [Epoch] { try base.epochs() }
+    func externalBalances() throws -> [Currency: Int64] { try base.externalBalances() }
+    func wallets(_ ids: [WalletID]) throws -> [Wallet] { try base.wallets(ids) }
+    func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet] {
+        try base.wallets(ofUser: userID, after: after, limit: limit)
+    }
+    func wallets(after: WalletID?, limit: Int) throws -> [Wallet] {
+        try base.wallets(after: after, limit: limit)
+    }
+    func holds(_ ids: [HoldID]) throws -> [Hold] { try base.holds(ids) }
+    func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
+        try base.dueHolds(of: wallets, at: instant)
+    }
+    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
+        try base.unrecordedExpiries(of: wallet, at: instant)
+    }
+    func keys(_ keys: [Digest]) throws -> [KeyRecord] { try base.keys(keys) }
+    func refusals(_ keys: [Digest]) throws -> [RefusalRecord] { try base.refusals(keys) }
+    func references(_ keys: [ReferenceKey]) throws -> [ReferenceRecord] {
+        try base.references(keys)
+    }
+    func references(
+        of wallet: WalletID, _ reference: [UInt8], limit: Int
+    ) throws -> [ReferenceUse] {
+        try base.references(of: wallet, reference, limit: limit)
+    }
+    func reversals(_ positions: [Int64]) throws -> [ReversalRecord] {
+        try base.reversals(positions)
+    }
+    func texts(_ positions: [Int64]) throws -> [TextRecord] { try base.texts(positions) }
+    func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry? {
+        try base.lastEntry(of: wallet, at: instant)
+    }
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
+        try base.entries(of: wallet, query)
+    }
+    func segment(containing position: Int64) throws -> Segment? {
+        try base.segment(containing: position)
+    }
+    func apiKey(hash: Digest) throws -> APIKey? { try base.apiKey(hash: hash) }
+    func apiKeys() throws -> [APIKey] { try base.apiKeys() }
+    func tally() throws -> Tally { try base.tally() }
+}
