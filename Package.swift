@@ -103,7 +103,9 @@ let package = Package(
             dependencies: ["WalletCore", "LedgerEngine"]
         ),
 
-        .testTarget(name: "WalletCoreTests", dependencies: ["WalletCore", "WalletTesting"]),
+        .testTarget(
+            name: "WalletCoreTests", dependencies: ["WalletCore", "WalletTesting"],
+            exclude: ["Golden"]),
         .testTarget(
             name: "LedgerEngineTests",
             dependencies: ["WalletCore", "LedgerEngine", "WalletTesting"]),

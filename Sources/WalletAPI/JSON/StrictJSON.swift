@@ -1,4 +1,5 @@
-/// A JSON value as it stood in the body: numbers are judged on their bytes, never by way of a float.
+/// A JSON value as it stood in the body: numbers are judged on their bytes, never by way of a
+/// float.
 package enum JSONValue: Hashable, Sendable {
     case null
     case boolean(Bool)

@@ -33,6 +33,7 @@ package struct Route: Sendable {
             if let segment {
                 guard segment == part else { return nil }
             } else {
+                guard !part.isEmpty else { return nil }
                 parameters.append(part)
             }
         }

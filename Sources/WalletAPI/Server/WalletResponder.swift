@@ -125,6 +125,11 @@ package struct WalletResponder: HTTPResponder {
                 "the store failed",
                 metadata: ["error": "\(error)", "request.id": "\(requestID)"])
             return Problem(.readsUnavailable, "The ledger cannot be read now. Try again.")
+        case let fault as LogFault:
+            logger.error(
+                "the log is damaged",
+                metadata: ["error": "\(fault)", "request.id": "\(requestID)"])
+            return Problem(.readsUnavailable, "The ledger cannot be read now. Try again.")
         default:
             logger.error(
                 "a request failed",

@@ -1,0 +1,96 @@
+import HTTPTypes
+import LedgerEngine
+import Testing
+import WalletAPI
+import WalletCore
+import WalletTesting
+
+@Suite("Access", .timeLimit(.minutes(1)))
+struct AccessTests {
+    private let someone = "0198c0de-0000-7000-8000-000000000001"
+
+    private func path(_ route: Route) -> String {
+        route.template.split(separator: "/")
+            .map { $0.hasPrefix("{") ? "/\(someone)" : "/\($0)" }.joined()
+    }
+
+    @Test("is open to health alone; what changes something needs more than to read")
+    func scopes() async throws {
+        try await Service.run { service in
+            let routes = service.responder.routes
+            #expect(!routes.isEmpty)
+            for route in routes {
+                switch route.scope {
+                case nil: #expect(route.template.hasPrefix("/health/"), "\(route.template)")
+                case .some(.read): #expect(route.method == .get, "\(route.template)")
+                case .some(let scope): #expect(scope == .write || scope == .admin)
+                }
+            }
+            let log = routes.first { $0.template == "/v1/events" }
+            #expect(log?.scope == .admin)
+        }
+    }
+
+    @Test("to every route needs a key that is known and not revoked")
+    func authentication() async throws {
+        try await Service.run { service in
+            for route in service.responder.routes where route.scope != nil {
+                for secret in [nil, "", "wk_nobody", "wk_shop x", Service.revokedSecret]
+                    as [String?]
+                {
+                    let answer = try await service.send(
+                        route.method, path(route), Array("{}".utf8), secret: secret)
+                    #expect(answer.status == 401, "\(route.template) with \(secret ?? "nothing")")
+                    #expect(answer.code == "UNAUTHENTICATED")
+                    #expect(answer.header("WWW-Authenticate") == "Bearer")
+                }
+            }
+        }
+    }
+
+    @Test("is asked for by a bearer token and nothing else")
+    func schemes() async throws {
+        try await Service.run { service in
+            let path = "/v1/users/alice/wallets"
+            for (value, status) in [
+                ("Bearer wk_shop", 200), ("bearer wk_shop", 200), ("BEARER wk_shop", 200),
+                ("wk_shop", 401), ("Basic wk_shop", 401), ("Bearer", 401), ("Bearer  wk_shop", 401),
+                ("Bearer wk_shop,wk_shop", 401),
+                ("Bearer " + String(repeating: "x", count: 9_000), 401),
+            ] {
+                let answer = try await service.get(path, headers: ["Authorization": value])
+                #expect(answer.status == status, "\(value.prefix(40))")
+            }
+        }
+    }
+
+    @Test("to every route needs its scope, and no other scope will do")
+    func authorisation() async throws {
+        try await Service.run { service in
+            for route in service.responder.routes {
+                guard let scope = route.scope else { continue }
+                for (scopes, secret) in Service.secrets {
+                    let answer = try await service.send(
+                        route.method, path(route), Array("{}".utf8), secret: secret)
+                    if scopes.contains(scope) {
+                        #expect(![401, 403].contains(answer.status), "\(route.template)")
+                    } else {
+                        #expect(answer.status == 403, "\(route.template) with \(secret)")
+                        #expect(answer.code == "FORBIDDEN")
+                        #expect(answer.detail.contains("`\(scope.names.joined())`"))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("is judged before the body is looked at")
+    func order() async throws {
+        try await Service.run { service in
+            let answer = try await service.send(
+                .post, "/v1/wallets", Array("nonsense".utf8),
+                headers: ["Content-Type": "text/plain"], secret: "wk_reader")
+            #expect(answer.status == 403)
+        }
+    }
+}
