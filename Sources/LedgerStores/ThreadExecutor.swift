@@ -13,9 +13,10 @@ package final class ThreadExecutor: SerialExecutor {
         let queue = JobQueue()
         self.queue = queue
         let thread = Thread { queue.work() }
-        thread.name = name
         thread.stackSize = 1 << 20
         thread.start()
+        // On Linux a name that is given before the thread runs is lost.
+        thread.name = name
     }
 
     deinit {

@@ -57,6 +57,13 @@ struct WalletService {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         configuration.maximumGracefulShutdownDuration = settings.shutdownTimeout
         try await ServiceGroup(configuration: configuration).run()
+        do {
+            try await store.foldWriteAheadLog()
+        } catch {
+            logger.warning(
+                "the write-ahead log stays beside the ledger's file; keep both together",
+                metadata: ["error": "\(error)"])
+        }
         logger.notice("stopped")
     }
 

@@ -3,12 +3,14 @@
 import contextlib
 import random
 import signal
+import subprocess
+import sys
 
 import pytest
 
 pytest.register_assert_rewrite("wallet_client")
 
-from wallet_client import BINARY, SEED, Server  # noqa: E402
+from wallet_client import BINARY, ROOT, SEED, Server  # noqa: E402
 
 DEADLINE_SECONDS = 120
 
@@ -82,6 +84,9 @@ def server(tmp_path_factory):
         assert shared.sigterm() == 0
         shared.check_log()
         shared.check_verifies()
+        assert not shared.wal.exists() or not shared.wal.stat().st_size, "a stop leaves a log"
+        # A reader of the documented format that shares no code with the program agrees.
+        subprocess.run([sys.executable, ROOT / "docs/verify_log.py", shared.file], check=True)
     finally:
         shared.stop()
         Server.created.remove(shared)

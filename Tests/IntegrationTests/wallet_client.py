@@ -337,6 +337,7 @@ class Server:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.file = Path(data or folder) / "ledger.sqlite"
+        self.wal = self.file.with_name(self.file.name + "-wal")
         self.database = f"sqlite:{self.file}"
         self.log = self.folder / "server.log"
         self.environment = {"WALLET_BOOTSTRAP_API_KEY": BOOTSTRAP_KEY} | environment

@@ -82,12 +82,23 @@ package final class SQLiteLedgerStore: LedgerStore {
     }
 }
 
+extension SQLiteLedgerStore {
+    /// Copies the whole write-ahead log into the file, so that the file alone is the ledger.
+    ///
+    /// For the end of a stop: what cannot be copied, because another process reads, stays in the
+    /// log and is as durable there.
+    package func foldWriteAheadLog() async throws {
+        try await writer.foldWriteAheadLog()
+    }
+}
+
 /// A session and the thread that it is used on.
 private actor SQLiteWorker {
     private let executor: ThreadExecutor
     private let session: SQLiteSession
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
+        // Safe: the actor holds its executor for as long as it lives.
         unsafe executor.asUnownedSerialExecutor()
     }
 
@@ -120,6 +131,10 @@ private actor SQLiteWorker {
         }
         if commitDelay > .zero { Thread.sleep(forTimeInterval: commitDelay / .seconds(1)) }
         return value
+    }
+
+    func foldWriteAheadLog() throws {
+        try session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
     private func rollBackIfOpen() {

@@ -1,7 +1,8 @@
 package import LedgerEngine
 package import WalletCore
 
-/// One connection's view of the ledger's tables: a snapshot on readers, a transaction on the writer.
+/// One connection's view of the ledger's tables: a snapshot on readers, a transaction on the
+/// writer.
 ///
 /// Rows are written by one prepared statement each, run in a loop: without a network in between,
 /// statements of many rows bring nothing, and these are compiled once.

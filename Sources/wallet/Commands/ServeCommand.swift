@@ -12,8 +12,8 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the service.",
         discussion: """
-            Every option is also an environment variable: --max-batch is WALLET_MAX_BATCH. The \
-            command line has the first word.
+            Every option but --dev is also an environment variable: --max-batch is \
+            WALLET_MAX_BATCH. The command line has the first word.
             """)
 
     @OptionGroup var options: ServeOptions
