@@ -230,12 +230,15 @@ package struct BalanceAfter: Hashable, Sendable {
 }
 
 extension Event {
-    /// Whether the postings sum to zero without overflow, and no account is posted to twice.
+    /// Whether the postings sum to zero, none moves more than an ``Amount``, and no account is
+    /// posted to twice.
     package var isBalanced: Bool {
         var sum: Int64 = 0
         for (index, posting) in postings.enumerated() {
             let (next, overflow) = sum.addingReportingOverflow(posting.amount)
-            if overflow || postings[..<index].contains(where: { $0.account == posting.account }) {
+            if overflow || posting.amount.magnitude > Amount.maximum.magnitude
+                || postings[..<index].contains(where: { $0.account == posting.account })
+            {
                 return false
             }
             sum = next

@@ -148,6 +148,10 @@ private struct Audit {
         case .holdPlaced(_, let wallet, let amount, _, _, _):
             return (wallet, amount.minorUnits)
         case .holdCaptured(let movement, let id, let wallet, let released):
+            guard (0...Amount.maximum).contains(released) else {
+                throw LogFault(
+                    position: event.position, reason: "the capture releases an impossible amount")
+            }
             let amount = movement.amount.minorUnits + released
             try closing(id, amount)
             return (wallet, -amount)

@@ -53,6 +53,7 @@ enum SystemClock {
     /// Microseconds since the Unix epoch.
     @Sendable static func now() -> Instant {
         var time = timespec()
+        // Safe: the call writes to `time` and keeps no pointer to it.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Instant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
     }
