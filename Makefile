@@ -4,6 +4,7 @@ WALLET := .build/release/wallet
 # For `make bench` and `make run`: options of the command, as in `make run OPTIONS="--port 9000"`.
 OPTIONS ?=
 
+SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-unit test-integration lint format bench clean
 
@@ -22,7 +23,7 @@ test: test-unit test-integration ## Runs every test, on real servers that it sta
 test-unit: ## Runs the tests in Swift.
 	@scripts/install-packages test
 	swift build $(SWIFT_FLAGS) --build-tests
-	swift test -c release --skip-build --disable-xctest
+	swift test -c release --skip-build --disable-xctest | grep -v '^◇'
 
 test-integration: build ## Runs the tests that talk to the program over sockets.
 	@scripts/install-packages test

@@ -12,11 +12,16 @@ package final class ThreadExecutor: SerialExecutor {
     package init(name: String) {
         let queue = JobQueue()
         self.queue = queue
-        let thread = Thread { queue.work() }
+        // On Linux a name is lost that is given before the thread runs, or before `start` returns.
+        let started = DispatchSemaphore(value: 0)
+        let thread = Thread {
+            started.wait()
+            Thread.current.name = name
+            queue.work()
+        }
         thread.stackSize = 1 << 20
         thread.start()
-        // On Linux a name that is given before the thread runs is lost.
-        thread.name = name
+        started.signal()
     }
 
     deinit {

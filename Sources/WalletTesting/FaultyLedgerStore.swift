@@ -85,7 +85,8 @@ package final class Gate: Sendable {
     /// How many wait now.
     package var waiters: Int { state.withLock { $0.waiting.count } }
 
-    func pass() async {
+    /// Waits until the gate is open.
+    package func pass() async {
         await withCheckedContinuation { continuation in
             let isOpen = state.withLock { state in
                 if !state.isOpen { state.waiting.append(continuation) }

@@ -3,7 +3,8 @@ import WalletCore
 
 /// Texts that people take for one another, and a database must not.
 private let lookalikes = [
-    "alice", "Alice", "ALICE", "álice", "a\u{301}lice", "alice ", " alice", "alice\t", "al\u{200D}ice",
+    "alice", "Alice", "ALICE", "álice", "a\u{301}lice", "alice ", " alice", "alice\t",
+    "al\u{200D}ice",
     "ａlice", "😀", "😀️", "straße", "strasse", "ı", "i", "I", "'; DROP TABLE log; --", "a%", "a_",
 ]
 
@@ -113,9 +114,10 @@ extension LedgerStoreSuite {
             let found = try snapshot.references(keys + [missing])
             try requireEqual(
                 Set(found),
-                Set(keys.compactMap { key in
-                    state.references[key].map { ReferenceRecord(key: key, use: $0) }
-                }), "the references by caller")
+                Set(
+                    keys.compactMap { key in
+                        state.references[key].map { ReferenceRecord(key: key, use: $0) }
+                    }), "the references by caller")
             let uses = try snapshot.references(of: wallets[1], Array("order".utf8), limit: 10)
             try requireEqual(
                 uses, keys.compactMap { state.references[$0] }, "all callers' uses, oldest first")

@@ -11,7 +11,6 @@ import uuid
 from pathlib import Path
 
 import pytest
-
 from wallet_client import BINARY, BOOTSTRAP_KEY, INHERITED, Server, eventually
 
 SHORT = ["--duration", "2", "--warmup", "0.5", "--wallets", "50"]

@@ -197,7 +197,7 @@ package struct Queries: Sendable {
         after position: Int64, limit: Int, token: ConsistencyToken?
     ) async throws -> Reading<[LogRecord]> {
         try await read(after: token) { snapshot, head in
-            guard position < head.position else { return [] }
+            guard position < head.position, limit > 0 else { return [] }
             let last = min(head.position, position + Int64(limit))
             let records = try snapshot.records(at: Array(position + 1...last))
             return records.values.sorted { $0.position < $1.position }

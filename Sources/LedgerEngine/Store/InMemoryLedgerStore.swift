@@ -150,7 +150,9 @@ private final class InMemoryTransaction: LedgerTransaction {
     }
 
     func apiKey(hash: Digest) -> APIKey? { storage.apiKeys.first { $0.hash == hash } }
-    func apiKeys() -> [APIKey] { storage.apiKeys }
+    func apiKeys() -> [APIKey] {
+        storage.apiKeys.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
+    }
 
     func tally() -> Tally {
         var tally = Tally()
