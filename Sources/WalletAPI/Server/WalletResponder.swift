@@ -95,6 +95,7 @@ package struct WalletResponder: HTTPResponder {
     }
 
     private func body(of request: Request) async throws -> [UInt8] {
+        if request.headers.announceNoBody { return [] }
         let type = request.headers[.contentType] ?? ""
         let essence = type.prefix { $0 != ";" }.trimmingSpaces().lowercased()
         guard essence == "application/json" else {
@@ -150,6 +151,15 @@ package struct WalletResponder: HTTPResponder {
 /// A body that could not be read to its end.
 private struct HTTPParserFailure: Error {
     var underlying: any Error
+}
+
+extension HTTPFields {
+    /// Whether the request neither has a body nor says what kind it would be; it is left to the
+    /// route whether it can do without.
+    fileprivate var announceNoBody: Bool {
+        self[.contentType] == nil && self[.transferEncoding] == nil
+            && self[.contentLength] ?? "0" == "0"
+    }
 }
 
 extension StringProtocol {
