@@ -60,6 +60,11 @@ struct ObjectReader {
         return id
     }
 
+    mutating func instant(_ name: String) throws(Problem) -> Instant? {
+        guard let text = try string(name) else { return nil }
+        return try Instant(text, of: name)
+    }
+
     /// An integer of minor units; its range is not looked at.
     mutating func requiredInteger(_ name: String) throws(Problem) -> Int64 {
         guard let value = try integer(name) else { throw .malformed("`\(name)` is missing.") }

@@ -41,10 +41,9 @@ extension ObjectReader {
     }
 
     mutating func hold(on wallet: WalletID, ifMatch: Int64?) throws(Problem) -> ParsedRequest {
-        var expiresAt: Instant?
-        if let text = try string("expiresAt") { expiresAt = try Instant(text, of: "expiresAt") }
+        let expiresAt = try instant("expiresAt")
         return try MovementOptions(&self).instruction(ifMatch: ifMatch) {
-            [expiresAt] amount, currency, reference in
+            amount, currency, reference in
             .placeHold(
                 wallet: wallet, amount: amount, currency: currency, expiresAt: expiresAt,
                 reference: reference)
