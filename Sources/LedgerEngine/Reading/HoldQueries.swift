@@ -61,8 +61,10 @@ extension HoldQuery {
         case .open:
             open.expiringAfter = present
             return [open]
-        case .captured, .released:
-            return status.map { [part($0)] } ?? []
+        case .captured:
+            return [part(.captured)]
+        case .released:
+            return [part(.released)]
         case .expired:
             open.expiringBy = present
             return [part(.expired), open]
