@@ -150,6 +150,6 @@ extension Hold {
         guard status != .open else { return }
         throw Refusal(
             .holdNotOpen,
-            [.init("holdId", .text(id.description)), .init("status", .text(status.name))])
+            [.init("holdId", .text(id.description)), .init("holdStatus", .text(status.name))])
     }
 }

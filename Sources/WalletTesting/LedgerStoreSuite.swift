@@ -31,6 +31,7 @@ package struct LedgerStoreSuite: Sendable {
         case entriesAreListed
         case lastEntryIsExactToTheMicrosecond
         case holdsFallDue
+        case holdsAreListed
         case expiriesThatAreNotRecordedAreSummed
         case keysAreFound
         case refusalsAreKeptAndForgotten
@@ -87,6 +88,7 @@ package struct LedgerStoreSuite: Sendable {
         case .entriesAreListed: try await entriesAreListed(&bench)
         case .lastEntryIsExactToTheMicrosecond: try await lastEntryIsExact(&bench)
         case .holdsFallDue: try await holdsFallDue(&bench)
+        case .holdsAreListed: try await holdsAreListed(&bench)
         case .expiriesThatAreNotRecordedAreSummed: try await expiriesAreSummed(&bench)
         case .keysAreFound: try await keysAreFound(&bench)
         case .refusalsAreKeptAndForgotten: try await refusalsAreKeptAndForgotten(bench)

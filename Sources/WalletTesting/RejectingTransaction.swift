@@ -30,6 +30,9 @@ struct RejectingTransaction: LedgerTransaction {
         try base.wallets(after: after, limit: limit)
     }
     func holds(_ ids: [HoldID]) throws -> [Hold] { try base.holds(ids) }
+    func holds(of wallet: WalletID, _ query: HoldQuery) throws -> [Hold] {
+        try base.holds(of: wallet, query)
+    }
     func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
         try base.dueHolds(of: wallets, at: instant)
     }

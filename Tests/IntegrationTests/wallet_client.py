@@ -221,6 +221,30 @@ class Client:
         body = {"from": source, "to": target, "amount": amount} | more
         return self.post("/v1/transfers", body, key)
 
+    def hold(self, wallet, amount, key=None, **more):
+        return self.post(f"/v1/wallets/{wallet}/holds", {"amount": amount} | more, key)
+
+    def capture(self, hold, key=None, **more):
+        return self.post(f"/v1/holds/{hold}/capture", more, key)
+
+    def release(self, hold, key=None, body=None):
+        return self.post(f"/v1/holds/{hold}/release", body, key)
+
+    def reverse(self, transaction, key=None, **more):
+        return self.post(f"/v1/transactions/{transaction}/reversals", more, key)
+
+    def change(self, wallet, what, key=None, **more):
+        """Freezes, unfreezes or closes a wallet."""
+        return self.post(f"/v1/wallets/{wallet}/{what}", more, key)
+
+    def numbers(self, wallet):
+        """Total, held and version of a wallet."""
+        answer = self.get(f"/v1/wallets/{wallet}/balance")
+        assert answer.status == 200, answer
+        balance = answer.json
+        assert balance["available"] == balance["total"] - balance["held"]
+        return balance["total"], balance["held"], balance["version"]
+
     def state(self, wallet):
         """Total and version of a wallet: what must not change when something is refused."""
         answer = self.get(f"/v1/wallets/{wallet}/balance")
@@ -460,6 +484,8 @@ class Operation:
     source: str = None
     target: str = None
     more: dict = field(default_factory=dict)
+    subject: str = None  # The hold or transaction that it is about.
+    held: int = 0  # What that hold holds.
     key: str = field(default_factory=functools.partial(fresh, "op"))
 
     @staticmethod
@@ -475,7 +501,51 @@ class Operation:
             return client.deposit(self.target, self.amount, self.key, **self.more)
         if self.kind == "withdrawal":
             return client.withdraw(self.source, self.amount, self.key, **self.more)
+        if self.kind == "hold":
+            return client.hold(self.source, self.amount, self.key, **self.more)
+        if self.kind == "capture":
+            to = {"to": self.target} if self.target else {}
+            return client.capture(self.subject, self.key, amount=self.amount, **to)
+        if self.kind == "release":
+            return client.release(self.subject, self.key)
+        if self.kind == "reversal":
+            return client.reverse(self.subject, self.key, amount=self.amount, **self.more)
         return client.transfer(self.source, self.target, self.amount, self.key, **self.more)
+
+
+class Traffic:
+    """Makes operations of every kind, captures, releases and reversals of earlier ones too."""
+
+    KINDS = ("plain",) * 4 + ("hold",) * 3 + ("capture", "release", "reversal") * 2
+    MEMORY = 60  # How many of the last ones are worth coming back to.
+
+    def __init__(self, wallets):
+        self.wallets, self.holds, self.transactions = wallets, [], []
+
+    def __call__(self, rng):
+        kind = rng.choice(Traffic.KINDS)
+        known = self.transactions if kind == "reversal" else self.holds
+        if kind in ("plain", "hold") or not known:
+            plain = Operation.random(rng, self.wallets)
+            return Operation("hold", plain.amount, rng.choice(self.wallets), key=plain.key,
+                             more=rng.choice(({}, {"expiresAt": "2999-12-31T00:00:00Z"}))
+                             ) if kind == "hold" else plain
+        earlier, id = known[-rng.randint(1, min(len(known), Traffic.MEMORY))]
+        part = rng.choice((earlier.amount, rng.randint(1, earlier.amount)))
+        key = f"op-{rng.getrandbits(96):024x}"
+        if kind == "reversal":
+            return Operation(kind, part, earlier.target, earlier.source, subject=id, key=key)
+        others = [wallet for wallet in self.wallets if wallet != earlier.source]
+        target = rng.choice((None, rng.choice(others))) if kind == "capture" else None
+        return Operation(kind, part, earlier.source, target, subject=id, key=key,
+                         held=earlier.amount)
+
+    def learn(self, operation, answer):
+        """Remembers what was made, so that later operations can be about it."""
+        if operation.kind == "hold":
+            self.holds.append((operation, answer.json["id"]))
+        elif operation.kind not in ("release", "reversal"):
+            self.transactions.append((operation, answer.json["id"]))
 
 
 class Book:
@@ -483,13 +553,29 @@ class Book:
 
     def __init__(self, client, count, funds=0):
         self.totals, self.movements, self.opened = {}, Counter(), {}
+        self.held, self.holds, self.reversed = Counter(), {}, Counter()
         for _ in range(count):
             wallet = client.wallet(funds)
             self.totals[wallet] = funds
             self.opened[wallet] = client.state(wallet)[1]
         self.wallets = list(self.totals)
 
-    def apply(self, operation):
+    def apply(self, operation, answer=None):
+        """Enters an operation that succeeded; for a hold, the answer tells which one it is."""
+        if operation.kind == "hold":
+            self.holds[answer.json["id"]] = ("open", 0)
+            self.held[operation.source] += operation.amount
+            self.movements[operation.source] += 1
+            return
+        self.held[operation.source] -= operation.held
+        if operation.kind == "release":
+            self.holds[operation.subject] = ("released", 0)
+            self.movements[operation.source] += 1
+            return
+        if operation.kind == "capture":
+            self.holds[operation.subject] = ("captured", operation.amount)
+        if operation.kind == "reversal":
+            self.reversed[operation.subject] += operation.amount
         for wallet, change in ((operation.source, -operation.amount),
                                (operation.target, operation.amount)):
             if wallet:
@@ -497,17 +583,33 @@ class Book:
                 self.movements[wallet] += 1
 
     def check(self, client):
-        """Every total is right, and no wallet was touched more or less often than it should."""
+        """Every total is right, and no wallet was touched more or less often than it should; so
+        is every hold and what was reversed of every transaction."""
         for wallet, total in self.totals.items():
-            expected = total, self.opened[wallet] + self.movements[wallet]
-            assert client.state(wallet) == expected, wallet
+            version = self.opened[wallet] + self.movements[wallet]
+            assert client.numbers(wallet) == (total, self.held[wallet], version), wallet
+        for hold, expected in self.holds.items():
+            found = client.get(f"/v1/holds/{hold}").json
+            assert (found["status"], found["capturedAmount"]) == expected, hold
+        for transaction, amount in self.reversed.items():
+            found = client.get(f"/v1/transactions/{transaction}").json
+            assert found["reversedAmount"] == amount <= found["amount"], transaction
+
+
+def check_kept(client, operation, answer):
+    """What an answer acknowledged is there; only what happened to it later may differ."""
+    where, later = "transactions", {"reversedAmount": 0}
+    if operation.kind in ("hold", "release"):
+        where, later = "holds", {name: answer.json[name] for name in ("status", "capturedAmount")}
+    found = client.get(f"/v1/{where}/{answer.json['id']}")
+    assert found.status == 200 and found.json | later == answer.json, (operation, found)
 
 
 class Load:
     """Threads that move money until they are told to stop or cut off, and what they heard."""
 
-    def __init__(self, server, make, rng, threads=8):
-        self.server, self.make = server, make
+    def __init__(self, server, make, rng, threads=8, learn=lambda operation, answer: None):
+        self.server, self.make, self.learn = server, make, learn
         self.done, self.refused, self.failed, self.unknown = [], [], [], []
         self.stopping = threading.Event()
         self.threads = [
@@ -528,8 +630,11 @@ class Load:
             except AssertionError as error:
                 self.failed.append((operation, error))
                 break
-            heard = {201: self.done, 422: self.refused}.get(answer.status, self.failed)
+            heard = {200: self.done, 201: self.done, 422: self.refused}.get(
+                answer.status, self.failed)
             heard.append((operation, answer))
+            if heard is self.done:
+                self.learn(operation, answer)
             if heard is self.failed:
                 break
         client.close()
@@ -547,26 +652,25 @@ class Load:
     def account_for(self, book, threads=8):
         """Holds the server to every answer that it gave, settles what it left open, and enters
         all of it in the book."""
-        for operation, _ in self.done:
-            book.apply(operation)
+        for operation, answer in self.done:
+            book.apply(operation, answer)
         settled = parallel(threads, lambda index: self._settle(index, threads))
-        for operation in itertools.chain(*settled):
-            book.apply(operation)
+        for operation, answer in itertools.chain(*settled):
+            book.apply(operation, answer)
 
     def _settle(self, index, threads):
         client, happened = self.server.client(), []
         for operation, answer in self.done[index::threads]:
-            found = client.get(f"/v1/transactions/{answer.json['id']}")
-            assert (found.status, found.json) == (200, answer.json), "acknowledged, and lost"
+            check_kept(client, operation, answer)
         for operation, answer in [*self.done, *self.refused][index::threads]:
             again = operation.send(client)
             assert essence(again) == essence(answer) and is_replay(again), (operation, again)
         for operation, _ in self.unknown[index::threads]:
             first = operation.send(client)
-            assert first.status in (201, 422), first
+            assert first.status in (200, 201, 422), first
             again = operation.send(client)
             assert essence(again) == essence(first) and is_replay(again), (operation, again)
-            if first.status == 201:
-                happened.append(operation)
+            if first.status != 422:
+                happened.append((operation, first))
         client.close()
         return happened

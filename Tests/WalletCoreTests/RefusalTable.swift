@@ -184,7 +184,7 @@ extension RefusalTable {
         -> RefusalCase
     {
         RefusalCase(
-            command, .holdNotOpen, word("holdId", hold.description), word("status", status))
+            command, .holdNotOpen, word("holdId", hold.description), word("holdStatus", status))
     }
 
     private static let captures = [

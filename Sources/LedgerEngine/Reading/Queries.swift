@@ -66,7 +66,7 @@ package struct BalanceView: Sendable {
 /// Everything that can be asked of a ledger. Reads never wait for writes.
 package struct Queries: Sendable {
     private let store: any LedgerStore
-    private let now: @Sendable () -> Instant
+    let now: @Sendable () -> Instant
 
     /// Queries on a store.
     ///
@@ -77,7 +77,7 @@ package struct Queries: Sendable {
     }
 
     /// Reads from a snapshot that is at the token or past it.
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         after token: ConsistencyToken?,
         _ body: @escaping @Sendable (any LedgerSnapshot, Head) throws -> Value
     ) async throws -> Reading<Value> {
@@ -232,7 +232,7 @@ extension LedgerSnapshot {
         return Array(matching.prefix(query.limit))
     }
 
-    fileprivate func text(at position: Int64) throws -> FreeText {
+    func text(at position: Int64) throws -> FreeText {
         try texts([position]).first?.text.text ?? FreeText()
     }
 
@@ -250,7 +250,7 @@ extension LedgerSnapshot {
 }
 
 extension [TextRecord] {
-    fileprivate var byPosition: [Int64: FreeText] {
+    var byPosition: [Int64: FreeText] {
         Dictionary(map { ($0.position, $0.text.text) }, uniquingKeysWith: { first, _ in first })
     }
 }

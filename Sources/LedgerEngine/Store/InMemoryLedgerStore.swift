@@ -87,6 +87,15 @@ private final class InMemoryTransaction: LedgerTransaction {
 
     func holds(_ ids: [HoldID]) -> [Hold] { Set(ids).compactMap { storage.holds[$0] } }
 
+    func holds(of wallet: WalletID, _ query: HoldQuery) -> [Hold] {
+        let matching = storage.holds.values.filter { hold in
+            hold.wallet == wallet && hold.status == query.status
+                && query.after.map { hold.id > $0 } ?? true
+                && query.covers(expiry: hold.expiresAt)
+        }
+        return Array(matching.sorted { $0.id < $1.id }.prefix(query.limit))
+    }
+
     func dueHolds(of wallets: [WalletID], at instant: Instant) -> [Hold] {
         storage.holds.values.filter { wallets.contains($0.wallet) && $0.isDue(at: instant) }
     }

@@ -49,6 +49,8 @@ package protocol LedgerSnapshot {
     func wallets(after: WalletID?, limit: Int) throws -> [Wallet]
 
     func holds(_ ids: [HoldID]) throws -> [Hold]
+    /// Holds of a wallet in order of their identifiers, which is that of their placement.
+    func holds(of wallet: WalletID, _ query: HoldQuery) throws -> [Hold]
     /// Holds of the wallets that are open in the record and expire at the instant or before.
     func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold]
     /// What holds that were expired at the instant, but not yet recorded so, held of a wallet.

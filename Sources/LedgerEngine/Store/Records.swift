@@ -61,6 +61,37 @@ package struct EntryQuery: Hashable, Sendable {
     }
 }
 
+/// Which holds of a wallet are asked for, by what is recorded of them.
+package struct HoldQuery: Hashable, Sendable {
+    /// The status in the record; a hold whose time has come may still be open there.
+    package var status: HoldStatus
+    /// Only holds that expire later than this, or never.
+    package var expiringAfter: Instant?
+    /// Only holds that expire at this instant or before.
+    package var expiringBy: Instant?
+    /// Only holds behind this one.
+    package var after: HoldID?
+    /// How many at most.
+    package var limit: Int
+
+    package init(
+        status: HoldStatus, expiringAfter: Instant? = nil, expiringBy: Instant? = nil,
+        after: HoldID?, limit: Int
+    ) {
+        self.status = status
+        self.expiringAfter = expiringAfter
+        self.expiringBy = expiringBy
+        self.after = after
+        self.limit = limit
+    }
+
+    /// Whether holds that expire then, or never, are asked for.
+    func covers(expiry: Instant?) -> Bool {
+        guard let expiry else { return expiringBy == nil }
+        return expiringAfter.map { expiry > $0 } ?? true && expiringBy.map { expiry <= $0 } ?? true
+    }
+}
+
 /// Which event an idempotency key led to; the event has the key and its fingerprint.
 package struct KeyRecord: Hashable, Sendable {
     package var key: Digest

@@ -90,6 +90,7 @@ enum SQLiteSchema {
             CHECK ((status = 1) = (closed_at IS NULL))
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX holds_by_expiry ON holds (wallet_id, expires_at);
+        CREATE INDEX holds_by_status ON holds (wallet_id, status, id);
 
         CREATE TABLE idempotency_keys (
             key BLOB PRIMARY KEY CHECK (length(key) = 16),

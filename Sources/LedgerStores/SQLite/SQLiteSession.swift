@@ -66,6 +66,14 @@ package final class SQLiteSession: LedgerTransaction {
         }
     }
 
+    package func holds(of wallet: WalletID, _ query: HoldQuery) throws -> [Hold] {
+        try statements.holdsOfWallet.rows(
+            .blob(wallet.bytes), .integer(query.status.rawValue), .blob(query.after?.bytes ?? []),
+            .optional(query.expiringAfter?.microseconds),
+            .optional(query.expiringBy?.microseconds), .integer(Int64(query.limit))
+        ) { try Hold($0) }
+    }
+
     package func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
         try Set(wallets).flatMap { id in
             try statements.dueHolds.rows(.blob(id.bytes), .integer(instant.microseconds)) {

@@ -2,7 +2,7 @@
 /// beside it; only ``tally`` reads whole tables.
 struct SQLiteStatements {
     let head, epochs, externalBalances, wallet, walletsOfUser, walletsAfter: SQLiteStatement
-    let hold, dueHolds, unrecordedExpiries, key, refusal: SQLiteStatement
+    let hold, holdsOfWallet, dueHolds, unrecordedExpiries, key, refusal: SQLiteStatement
     let reference, referenceUses: SQLiteStatement
     let reversal, text, lastEntry, entriesAscending, entriesDescending: SQLiteStatement
     let segment, apiKey, apiKeys, openAPIKey, tally: SQLiteStatement
@@ -38,6 +38,15 @@ struct SQLiteStatements {
         walletsAfter = try connection.prepare(
             "SELECT \(walletColumns) FROM wallets WHERE id > ?1 ORDER BY id LIMIT ?2")
         hold = try connection.prepare("SELECT \(holdColumns) FROM holds WHERE id = ?1")
+        // holds_by_status
+        holdsOfWallet = try connection.prepare(
+            """
+            SELECT \(holdColumns) FROM holds
+            WHERE wallet_id = ?1 AND status = ?2 AND id > ?3
+                AND (?4 IS NULL OR expires_at IS NULL OR expires_at > ?4)
+                AND (?5 IS NULL OR expires_at <= ?5)
+            ORDER BY id LIMIT ?6
+            """)
         // holds_by_expiry
         dueHolds = try connection.prepare(
             """

@@ -22,6 +22,9 @@ struct ObjectReader {
         self.members = members
     }
 
+    /// An object without members, for calls whose body may be left out.
+    init() { members = [] }
+
     private mutating func take(_ name: String) -> JSONValue? {
         guard let index = members.firstIndex(where: { $0.name == name }) else { return nil }
         return members.remove(at: index).value
@@ -41,15 +44,36 @@ struct ObjectReader {
     }
 
     mutating func identifier<Kind>(_ name: String) throws(Problem) -> Identifier<Kind> {
-        guard let id = Identifier<Kind>(try requiredString(name)) else {
+        guard let id: Identifier<Kind> = try optionalIdentifier(name) else {
+            throw .malformed("`\(name)` is missing.")
+        }
+        return id
+    }
+
+    mutating func optionalIdentifier<Kind>(
+        _ name: String
+    ) throws(Problem) -> Identifier<Kind>? {
+        guard let text = try string(name) else { return nil }
+        guard let id = Identifier<Kind>(text) else {
             throw .malformed("`\(name)` must be a UUID in canonical lower case.")
         }
         return id
     }
 
+    mutating func instant(_ name: String) throws(Problem) -> Instant? {
+        guard let text = try string(name) else { return nil }
+        return try Instant(text, of: name)
+    }
+
     /// An integer of minor units; its range is not looked at.
     mutating func requiredInteger(_ name: String) throws(Problem) -> Int64 {
-        guard let value = take(name) else { throw .malformed("`\(name)` is missing.") }
+        guard let value = try integer(name) else { throw .malformed("`\(name)` is missing.") }
+        return value
+    }
+
+    /// An integer of minor units; its range is not looked at.
+    mutating func integer(_ name: String) throws(Problem) -> Int64? {
+        guard let value = take(name) else { return nil }
         guard case .integer(let integer) = value else {
             throw .malformed("`\(name)` must be an integer of minor units, not \(value.kind).")
         }

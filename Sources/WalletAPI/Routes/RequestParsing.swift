@@ -45,15 +45,7 @@ struct MovementOptions {
     func instruction(
         ifMatch: Int64?, _ command: (Amount, Currency?, String?) -> Command
     ) -> ParsedRequest {
-        guard let amount = Amount(amountMinorUnits) else {
-            return .failure(
-                Refusal(
-                    .amountOutOfRange,
-                    [
-                        .init("field", .text("amount")), .init("minimum", .integer(1)),
-                        .init("maximum", .integer(Amount.maximum)),
-                    ]))
-        }
+        guard let amount = Amount(amountMinorUnits) else { return .failure(.amountOutOfRange) }
         var currency: Currency?
         if let currencyCode {
             guard let known = Currency(currencyCode) else {
@@ -88,6 +80,13 @@ extension FreeText {
 }
 
 extension Refusal {
+    static let amountOutOfRange = Refusal(
+        .amountOutOfRange,
+        [
+            .init("field", .text("amount")), .init("minimum", .integer(1)),
+            .init("maximum", .integer(Amount.maximum)),
+        ])
+
     static func unknownCurrency(_ code: String) -> Refusal {
         Refusal(.currencyUnknown, [.init("currency", .text(String(code.prefix(16))))])
     }
@@ -99,6 +98,12 @@ extension String {
         count.contains(unicodeScalars.count)
             && unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
     }
+
+    /// Whether it can be an idempotency key: visible ASCII characters, not too many.
+    var isIdempotencyKey: Bool {
+        TextLimits.idempotencyKey.contains(utf8.count)
+            && utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
 }
 
 extension APIRequest {
@@ -107,9 +112,7 @@ extension APIRequest {
         guard let key = headers[.idempotencyKey] else {
             throw Problem(.idempotencyKeyRequired, "Every write needs an Idempotency-Key header.")
         }
-        guard TextLimits.idempotencyKey.contains(key.utf8.count),
-            key.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-        else {
+        guard key.isIdempotencyKey else {
             throw .malformed("The Idempotency-Key must be 1 to 255 visible ASCII characters.")
         }
         return key
@@ -128,10 +131,17 @@ extension APIRequest {
     /// The instant in a query parameter.
     func instant(_ name: String) throws(Problem) -> Instant? {
         guard let text = query[name] else { return nil }
+        return try Instant(text, of: name)
+    }
+}
+
+extension Instant {
+    /// The instant that a parameter or member says.
+    init(_ text: String, of name: String) throws(Problem) {
         guard let instant = Instant(rfc3339: text.utf8) else {
             throw .malformed(
                 "`\(name)` must be an RFC 3339 time with an offset and at most six decimals.")
         }
-        return instant
+        self = instant
     }
 }

@@ -2,84 +2,99 @@ import HTTPTypes
 import LedgerEngine
 import WalletCore
 
-/// The calls that move money and open wallets.
+/// The calls that change something: each is read into one command, submitted, and answered.
 struct WriteRoutes: Sendable {
     let sequencer: Sequencer
+    let renderer: OutcomeRenderer
     /// 16 random bytes.
     let salt: @Sendable () -> [UInt8]
 
-    var routes: [Route] {
+    /// Takes the members of a body, given the version in `If-Match`.
+    private typealias Parser = (inout ObjectReader, Int64?) throws -> ParsedRequest
+
+    var routes: [Route] { walletRoutes + holdRoutes + statusRoutes }
+
+    private var walletRoutes: [Route] {
         [
-            Route(.post, "/v1/wallets", scope: .write, openWallet),
+            Route(.post, "/v1/wallets", scope: .write) { request in
+                try await submit(.openWallet, request) { body, _ in try body.openWallet() }
+            },
             Route(.post, "/v1/wallets/{id}/deposits", scope: .write) { request in
                 let wallet: WalletID = try request.identifier(0)
-                return try await move(request, .deposit) { amount, currency, reference in
-                    .deposit(
-                        wallet: wallet, amount: amount, currency: currency, reference: reference)
+                return try await submit(.deposit, request) { body, ifMatch in
+                    try body.deposit(to: wallet, ifMatch: ifMatch)
                 }
             },
             Route(.post, "/v1/wallets/{id}/withdrawals", scope: .write) { request in
                 let wallet: WalletID = try request.identifier(0)
-                return try await move(request, .withdrawal) { amount, currency, reference in
-                    .withdraw(
-                        wallet: wallet, amount: amount, currency: currency, reference: reference)
+                return try await submit(.withdrawal, request) { body, ifMatch in
+                    try body.withdrawal(from: wallet, ifMatch: ifMatch)
                 }
             },
-            Route(.post, "/v1/transfers", scope: .write, transfer),
+            Route(.post, "/v1/transfers", scope: .write) { request in
+                try await submit(.transfer, request) { body, ifMatch in
+                    try body.transfer(ifMatch: ifMatch)
+                }
+            },
+            Route(.post, "/v1/transactions/{id}/reversals", scope: .write) { request in
+                let transaction: TransactionID = try request.identifier(0)
+                return try await submit(.reversal, request) { body, ifMatch in
+                    try body.reversal(of: transaction, ifMatch: ifMatch)
+                }
+            },
         ]
     }
 
-    @Sendable private func openWallet(_ request: APIRequest) async throws -> APIResponse {
-        try request.query.allow()
-        var body = try ObjectReader(request.body)
-        let userID = try body.requiredString("userId")
-        let code = try body.requiredString("currency")
-        let text = FreeText(metadata: try body.stringPairs("metadata") ?? [:])
-        try body.finish()
-        let parsed: ParsedRequest
-        if !userID.isIdentifier(TextLimits.userID) {
-            parsed = .failure(
-                .invalid("userId", allowed: "1 to 128 characters, none of them a control"))
-        } else if let refusal = text.refusal {
-            parsed = .failure(refusal)
-        } else if let currency = Currency(code) {
-            parsed = .success(
-                Instruction(.openWallet(userID: userID, currency: currency), text: text))
-        } else {
-            parsed = .failure(.unknownCurrency(code))
+    private var holdRoutes: [Route] {
+        [
+            Route(.post, "/v1/wallets/{id}/holds", scope: .write) { request in
+                let wallet: WalletID = try request.identifier(0)
+                return try await submit(.hold, request) { body, ifMatch in
+                    try body.hold(on: wallet, ifMatch: ifMatch)
+                }
+            },
+            Route(.post, "/v1/holds/{id}/capture", scope: .write) { request in
+                let hold: HoldID = try request.identifier(0)
+                return try await submit(.capture, request) { body, ifMatch in
+                    try body.capture(of: hold, ifMatch: ifMatch)
+                }
+            },
+            Route(.post, "/v1/holds/{id}/release", scope: .write) { request in
+                let hold: HoldID = try request.identifier(0)
+                return try await submit(.release, request, bodyIsOptional: true) { _, ifMatch in
+                    .success(Instruction(.releaseHold(hold: hold), ifMatch: ifMatch))
+                }
+            },
+        ]
+    }
+
+    private var statusRoutes: [Route] {
+        let changes: [(String, CommandKind, @Sendable (WalletID) -> Command)] = [
+            ("freeze", .freeze, { .freezeWallet($0) }),
+            ("unfreeze", .unfreeze, { .unfreezeWallet($0) }),
+            ("close", .close, { .closeWallet($0) }),
+        ]
+        return changes.map { name, kind, command in
+            Route(.post, "/v1/wallets/{id}/\(name)", scope: .write) { request in
+                let wallet: WalletID = try request.identifier(0)
+                return try await submit(kind, request, bodyIsOptional: true) { body, ifMatch in
+                    try body.statusChange(command(wallet), ifMatch: ifMatch)
+                }
+            }
         }
-        return try await submit(parsed, .openWallet, request)
     }
 
-    @Sendable private func transfer(_ request: APIRequest) async throws -> APIResponse {
-        try request.query.allow()
-        var body = try ObjectReader(request.body)
-        let from: WalletID = try body.identifier("from")
-        let to: WalletID = try body.identifier("to")
-        let options = try MovementOptions(&body)
-        try body.finish()
-        let parsed = options.instruction(ifMatch: try request.ifMatch()) {
-            amount, currency, reference in
-            .transfer(from: from, to: to, amount: amount, currency: currency, reference: reference)
-        }
-        return try await submit(parsed, .transfer, request)
-    }
-
-    private func move(
-        _ request: APIRequest, _ kind: CommandKind,
-        _ command: (Amount, Currency?, String?) -> Command
-    ) async throws -> APIResponse {
-        try request.query.allow()
-        var body = try ObjectReader(request.body)
-        let options = try MovementOptions(&body)
-        try body.finish()
-        let parsed = options.instruction(ifMatch: try request.ifMatch(), command)
-        return try await submit(parsed, kind, request)
-    }
-
+    /// - Parameter bodyIsOptional: whether no body at all stands for `{}`; not so where leaving
+    ///   out the amount moves all there is.
     private func submit(
-        _ parsed: ParsedRequest, _ kind: CommandKind, _ request: APIRequest
+        _ kind: CommandKind, _ request: APIRequest, bodyIsOptional: Bool = false, _ parse: Parser
     ) async throws -> APIResponse {
+        try request.query.allow()
+        var body =
+            bodyIsOptional && request.body.isEmpty
+            ? ObjectReader() : try ObjectReader(request.body)
+        let parsed = try parse(&body, try request.ifMatch())
+        try body.finish()
         guard let caller = request.caller else {
             throw Problem(.unauthenticated, "A bearer token is needed.")
         }
@@ -92,40 +107,12 @@ struct WriteRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
-        switch answer.outcome {
-        case .recorded(let outcome):
-            return APIResponse(outcome).reflecting(answer.token)
-        case .refused(let outcome):
-            return APIResponse(Problem(outcome), requestID: request.requestID)
-                .reflecting(answer.token)
-        }
+        return try await renderer.answer(
+            answer.outcome, after: answer.token, requestID: request.requestID)
     }
 }
 
 extension APIResponse {
-    /// What a write made. A replay is rendered from the same event, and so is the same.
-    init(_ outcome: RecordedOutcome) {
-        let event = outcome.event
-        let location: String
-        if case .walletOpened(let id, let userID, let currency) = event.change {
-            let wallet = Wallet(
-                id: id, userID: userID, currency: currency, status: .active, total: 0, held: 0,
-                version: 1, createdAt: event.recordedAt, updatedAt: event.recordedAt,
-                openedPosition: event.position)
-            self.init(201) { $0.wallet(WalletView(wallet: wallet, text: outcome.text)) }
-            location = "/v1/wallets/\(id)"
-        } else {
-            self.init(201) {
-                $0.transaction(
-                    TransactionView(event: event, text: outcome.text, reversedAmount: 0))
-            }
-            location = event.movement.map { "/v1/transactions/\($0.transaction)" } ?? ""
-        }
-        headers[.location] = location
-        headers[.eTag] = event.balances.first.map { "\"v\($0.version)\"" }
-        if outcome.isReplay { headers[.idempotencyReplayed] = "true" }
-    }
-
     /// An error answer.
     init(_ problem: Problem, requestID: String) {
         self.init(problem.code.status) { $0.raw(problem.body(requestID: requestID)) }

@@ -95,25 +95,30 @@ package struct WalletResponder: HTTPResponder {
     }
 
     private func body(of request: Request) async throws -> [UInt8] {
-        let type = request.headers[.contentType] ?? ""
-        let essence = type.prefix { $0 != ";" }.trimmingSpaces().lowercased()
-        guard essence == "application/json" else {
-            throw Problem(.unsupportedMediaType, "The Content-Type must be application/json.")
+        let unsupported = Problem(
+            .unsupportedMediaType, "The Content-Type must be application/json.")
+        let type = request.headers[.contentType]
+        if let type {
+            let essence = type.prefix { $0 != ";" }.trimmingSpaces().lowercased()
+            guard essence == "application/json" else { throw unsupported }
         }
         let tooLarge = Problem(
             .bodyTooLarge, "The body must not exceed \(maximumBody) bytes.")
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximumBody {
             throw tooLarge
         }
+        let buffer: ByteBuffer
         do {
-            let buffer = try await request.body.collect(upTo: maximumBody)
-            return Array(buffer.readableBytesView)
+            buffer = try await request.body.collect(upTo: maximumBody)
         } catch is NIOTooManyBytesError {
             throw tooLarge
         } catch {
             // The connection broke or spoke no HTTP; Hummingbird knows what to do about it.
             throw HTTPParserFailure(underlying: error)
         }
+        // No body needs no type; the route knows whether it can do without one.
+        guard type != nil || buffer.readableBytes == 0 else { throw unsupported }
+        return Array(buffer.readableBytesView)
     }
 
     private func problem(from error: any Error, _ requestID: String) -> Problem {

@@ -36,9 +36,12 @@ package enum WalletServer {
             bytes.appendBigEndian(entropy())
             return bytes
         }
+        let renderer = OutcomeRenderer(queries: queries)
         return WalletResponder(
-            routes: WriteRoutes(sequencer: sequencer, salt: salt).routes
+            routes: WriteRoutes(sequencer: sequencer, renderer: renderer, salt: salt).routes
                 + ReadRoutes(queries: queries).routes
+                + HoldRoutes(queries: queries).routes
+                + KeyRoutes(queries: queries, renderer: renderer).routes
                 + HealthRoutes(queries: queries, readiness: readiness).routes,
             authenticator: Authenticator(store: store), maximumBody: maximumBody, logger: logger)
     }

@@ -76,6 +76,27 @@ extension CanonicalJSON {
         endObject()
     }
 
+    mutating func hold(_ view: HoldView) {
+        let hold = view.hold
+        beginObject()
+        member("id", hold.id)
+        member("walletId", hold.wallet)
+        member("amount", hold.amount.minorUnits)
+        member("currency", hold.currency)
+        member("status", hold.status.name)
+        member("capturedAmount", hold.capturedAmount)
+        optional("reference", view.reference)
+        optional("description", view.text.description)
+        if let expiresAt = hold.expiresAt {
+            member("expiresAt", expiresAt)
+        } else {
+            nullMember("expiresAt")
+        }
+        member("createdAt", hold.createdAt)
+        metadata(view.text)
+        endObject()
+    }
+
     mutating func historyItem(_ item: HistoryItem) {
         beginObject()
         key("transaction")
