@@ -65,6 +65,9 @@ private struct AlteredSnapshot: LedgerSnapshot {
         alteration.wallets(try base.wallets(after: after, limit: limit))
     }
     func holds(_ ids: [HoldID]) throws -> [Hold] { alteration.holds(try base.holds(ids)) }
+    func holds(of wallet: WalletID, _ query: HoldQuery) throws -> [Hold] {
+        alteration.holds(try base.holds(of: wallet, query))
+    }
     func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
         alteration.holds(try base.dueHolds(of: wallets, at: instant))
     }
