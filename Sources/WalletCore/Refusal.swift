@@ -3,6 +3,9 @@ package struct Refusal: Hashable, Sendable, Error {
     package var code: Code
     /// What helps the caller to understand it, in the order in which it is shown.
     package var members: [Member]
+    /// Of an atomic batch: the refusal of each operation, `nil` for those that would have
+    /// succeeded. Empty for every other refusal.
+    package var operations: [Refusal?] = []
 
     package init(_ code: Code, _ members: [Member] = []) {
         self.code = code
@@ -48,6 +51,7 @@ package struct Refusal: Hashable, Sendable, Error {
         case alreadyReversed = "ALREADY_REVERSED"
         case reversalExceeded = "REVERSAL_EXCEEDED"
         case notReversible = "NOT_REVERSIBLE"
+        case batchRefused = "BATCH_REFUSED"
 
         /// Whether the refusal is kept under its idempotency key like a success.
         ///
@@ -61,7 +65,7 @@ package struct Refusal: Hashable, Sendable, Error {
                 false
             case .currencyMismatch, .insufficientFunds, .balanceOverflow, .sameWallet,
                 .walletFrozen, .walletClosed, .walletNotEmpty, .holdNotOpen, .holdExceeded,
-                .alreadyReversed, .reversalExceeded, .notReversible:
+                .alreadyReversed, .reversalExceeded, .notReversible, .batchRefused:
                 true
             }
         }
@@ -72,6 +76,11 @@ extension Refusal {
     /// The bytes that are stored of a remembered refusal.
     package var canonicalBytes: [UInt8] {
         var json = CanonicalJSON()
+        append(to: &json)
+        return json.bytes
+    }
+
+    private func append(to json: inout CanonicalJSON) {
         json.beginObject()
         json.member("code", code.rawValue)
         json.key("members")
@@ -86,19 +95,30 @@ extension Refusal {
             json.endArray()
         }
         json.endArray()
+        if !operations.isEmpty {
+            json.key("operations")
+            json.beginArray()
+            for operation in operations {
+                if let operation { operation.append(to: &json) } else { json.null() }
+            }
+            json.endArray()
+        }
         json.endObject()
-        return json.bytes
     }
 
     /// Reads what ``canonicalBytes`` wrote, and no other spelling of it.
     package init?(canonicalBytes bytes: [UInt8]) {
         var reader = CanonicalReader(bytes)
-        guard let refusal = try? Refusal(reading: &reader), refusal.canonicalBytes == bytes
+        guard let refusal = try? Refusal(reading: &reader), (try? reader.expectEnd()) != nil,
+            refusal.canonicalBytes == bytes
         else { return nil }
         self = refusal
     }
 
-    private init(reading reader: inout CanonicalReader) throws(CanonicalReader.Malformed) {
+    /// - Parameter isOperation: whether it stands in another refusal, in which only one may stand.
+    private init(
+        reading reader: inout CanonicalReader, isOperation: Bool = false
+    ) throws(CanonicalReader.Malformed) {
         try reader.expect("{\"code\":")
         guard let code = Code(rawValue: try reader.string()) else { throw reader.malformed }
         self.init(code)
@@ -117,7 +137,14 @@ extension Refusal {
             }
             try reader.expect("]")
         }
+        if !isOperation, reader.skip(",\"operations\":[") {
+            while !reader.skip("]") {
+                if !operations.isEmpty { try reader.expect(",") }
+                let operation =
+                    try reader.skip("null") ? nil : Refusal(reading: &reader, isOperation: true)
+                operations.append(operation)
+            }
+        }
         try reader.expect("}")
-        try reader.expectEnd()
     }
 }

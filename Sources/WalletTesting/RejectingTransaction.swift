@@ -36,6 +36,9 @@ struct RejectingTransaction: LedgerTransaction {
     func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
         try base.dueHolds(of: wallets, at: instant)
     }
+    func dueHolds(at instant: Instant, limit: Int) throws -> [Hold] {
+        try base.dueHolds(at: instant, limit: limit)
+    }
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
         try base.unrecordedExpiries(of: wallet, at: instant)
     }

@@ -100,6 +100,13 @@ private final class InMemoryTransaction: LedgerTransaction {
         storage.holds.values.filter { wallets.contains($0.wallet) && $0.isDue(at: instant) }
     }
 
+    func dueHolds(at instant: Instant, limit: Int) -> [Hold] {
+        let due = storage.holds.values.filter { $0.isDue(at: instant) }.sorted {
+            ($0.expiresAt ?? .latest, $0.id) < ($1.expiresAt ?? .latest, $1.id)
+        }
+        return Array(due.prefix(limit))
+    }
+
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) -> Int64 {
         storage.holds.values.reduce(0) { sum, hold in
             guard hold.wallet == wallet, let expiresAt = hold.expiresAt, expiresAt <= instant,

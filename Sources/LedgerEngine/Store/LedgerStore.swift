@@ -53,6 +53,9 @@ package protocol LedgerSnapshot {
     func holds(of wallet: WalletID, _ query: HoldQuery) throws -> [Hold]
     /// Holds of the wallets that are open in the record and expire at the instant or before.
     func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold]
+    /// Holds of the whole ledger that are open in the record and expire at the instant or before,
+    /// those that were due first before the others.
+    func dueHolds(at instant: Instant, limit: Int) throws -> [Hold]
     /// What holds that were expired at the instant, but not yet recorded so, held of a wallet.
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64
 
@@ -101,12 +104,15 @@ extension LedgerSnapshot {
     /// The records at these positions; positions that the log does not have are left out.
     package func records(at positions: [Int64]) throws -> [Int64: LogRecord] {
         var found: [Int64: LogRecord] = [:]
-        var segment: Segment?
-        for position in Set(positions).sorted() {
-            if segment.map({ !($0.firstPosition...$0.lastPosition).contains(position) }) ?? true {
-                segment = try self.segment(containing: position)
+        var rest = Set(positions).sorted()[...]
+        while let position = rest.first {
+            guard let segment = try self.segment(containing: position) else {
+                rest.removeFirst()
+                continue
             }
-            found[position] = try segment?.record(at: position)
+            let inside = rest.prefix { $0 <= segment.lastPosition }
+            for record in try segment.records(at: inside) { found[record.position] = record }
+            rest = rest[inside.endIndex...]
         }
         return found
     }

@@ -93,6 +93,8 @@ package struct HoldQuery: Hashable, Sendable {
 }
 
 /// Which event an idempotency key led to; the event has the key and its fingerprint.
+///
+/// The key of a batch led to the first event of the log that came from the batch.
 package struct KeyRecord: Hashable, Sendable {
     package var key: Digest
     package var position: Int64

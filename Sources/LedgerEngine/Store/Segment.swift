@@ -64,11 +64,25 @@ extension Segment {
     /// One event of the segment; `nil` where the position is outside.
     package func record(at wanted: Int64) throws(LogFault) -> LogRecord? {
         guard (firstPosition...lastPosition).contains(wanted) else { return nil }
+        return try records(at: [wanted]).first
+    }
+
+    /// Some events of the segment, in one pass.
+    ///
+    /// - Parameter wanted: positions inside the segment, in ascending order.
+    package func records(at wanted: some Sequence<Int64>) throws(LogFault) -> [LogRecord] {
+        var records: [LogRecord] = []
+        var position = firstPosition
         var offset = 0
-        for position in firstPosition..<wanted {
-            offset = try frame(at: offset, position: position).upperBound + 32
+        for next in wanted {
+            while position < next {
+                offset = try frame(at: offset, position: position).upperBound + 32
+                position += 1
+            }
+            records.append(
+                try record(in: try frame(at: offset, position: next), position: next))
         }
-        return try record(in: try frame(at: offset, position: wanted), position: wanted)
+        return records
     }
 
     private func frame(at offset: Int, position: Int64) throws(LogFault) -> Range<Int> {

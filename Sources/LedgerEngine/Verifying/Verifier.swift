@@ -57,6 +57,8 @@ private struct Audit {
     private var state = LedgerState()
     private var reversedAmounts: [Int64: Int64] = [:]
     private var expected = Tally()
+    /// The keys of the batches that events came from so far.
+    private var batches: Set<Digest> = []
 
     init(head: Head, epochs: [Epoch]) {
         self.head = head
@@ -182,19 +184,27 @@ private struct Audit {
 
 extension Audit {
     private mutating func compareKeys(_ events: [Event], _ snapshot: any LedgerSnapshot) throws {
-        let stamps = events.compactMap(\.cause.idempotency)
-        let rows = Dictionary(
-            try snapshot.keys(stamps.map(\.key)).map { ($0.key, $0) },
-            uniquingKeysWith: { first, _ in first })
+        var records: [KeyRecord] = []
         for event in events {
             guard let stamp = event.cause.idempotency else { continue }
-            expected.keys += 1
-            let row = KeyRecord(key: stamp.key, position: event.position)
-            guard rows[stamp.key] == row else {
+            records.append(KeyRecord(key: stamp.key, position: event.position))
+            guard let batch = stamp.batch else { continue }
+            guard (0..<batch.size).contains(batch.index) else {
                 throw LogFault(
-                    position: event.position, reason: "its idempotency key is not kept right")
+                    position: event.position, reason: "its place in its batch is impossible")
+            }
+            if batches.insert(batch.key).inserted {
+                records.append(KeyRecord(key: batch.key, position: event.position))
             }
         }
+        let rows = Dictionary(
+            try snapshot.keys(records.map(\.key)).map { ($0.key, $0) },
+            uniquingKeysWith: { first, _ in first })
+        for record in records where rows[record.key] != record {
+            throw LogFault(
+                position: record.position, reason: "its idempotency key is not kept right")
+        }
+        expected.keys += Int64(records.count)
     }
 
     private func compareTexts(_ events: [Event], _ snapshot: any LedgerSnapshot) throws {

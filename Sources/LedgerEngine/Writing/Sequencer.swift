@@ -3,11 +3,14 @@ import Synchronization
 import WalletCore
 
 /// The one consumer of the write queue: it takes what is there, commits it as one transaction, and
-/// only then answers. While it commits, the next batch fills; there is no timer.
+/// only then answers. While it commits, the next transaction fills; there is no timer.
+///
+/// A unit of the queue is a request, a batch of them, or a sweep of expired holds. A unit is never
+/// divided; it may share its transaction with its neighbours.
 package final class Sequencer: Sendable {
-    /// The limits of the queue and of a batch; each has a default that is documented for operators.
+    /// The limits of the queue and of a transaction; each has a default that is documented for operators.
     package struct Limits: Hashable, Sendable {
-        /// Commands in one transaction at most.
+        /// Commands in one transaction at most, but for a batch that is larger and comes alone.
         package var maxBatch = 256
         /// Bytes that one transaction adds to the log at most, roughly.
         package var maxBatchBytes = 1 << 20
@@ -20,6 +23,8 @@ package final class Sequencer: Sendable {
         /// How often a commit of unknown outcome is looked into before its callers are told that
         /// only their keys know.
         package var resolveAttempts = 5
+        /// Expired holds that one sweep records at most.
+        package var maxSweep = 500
 
         package init() {}
     }
@@ -28,9 +33,12 @@ package final class Sequencer: Sendable {
     package struct Statistics: Hashable, Sendable {
         /// Commands waiting now.
         package var queueDepth = 0
+        /// Transactions that were committed.
         package var batches: Int64 = 0
         /// Commands that were taken through a transaction, replays and refusals included.
         package var commands: Int64 = 0
+        /// Expired holds that sweeps recorded.
+        package var sweptHolds: Int64 = 0
         /// Transactions that failed.
         package var failures: Int64 = 0
         /// Commits whose outcome had to be looked into.
@@ -42,17 +50,25 @@ package final class Sequencer: Sendable {
     }
 
     private struct State {
-        var queue: Deque<PendingCommand> = []
+        var queue: Deque<PendingWork> = []
+        /// The commands that wait, those of batches counted one by one.
+        var queueSize = 0
         var queueBytes = 0
-        var executing: [PendingCommand] = []
+        var executing: [PendingWork] = []
         var sleeper: CheckedContinuation<Void, Never>?
         var isStopping = false
         var statistics = Statistics()
         var lastPrune: ContinuousClock.Instant?
+
+        mutating func dequeueFirst() {
+            let first = queue.removeFirst()
+            queueSize -= first.size
+            queueBytes -= first.weight
+        }
     }
 
     private let store: any LedgerStore
-    private let executor: BatchExecutor
+    private let executor: CommitExecutor
     private let limits: Limits
     private let report: @Sendable (any Error) -> Void
     private let state = Mutex(State())
@@ -70,13 +86,13 @@ package final class Sequencer: Sendable {
         self.store = store
         self.limits = limits
         self.report = report
-        executor = BatchExecutor(entropy: entropy)
+        executor = CommitExecutor(entropy: entropy)
     }
 
     package var statistics: Statistics {
         state.withLock { state in
             var statistics = state.statistics
-            statistics.queueDepth = state.queue.count
+            statistics.queueDepth = state.queueSize
             return statistics
         }
     }
@@ -85,31 +101,64 @@ package final class Sequencer: Sendable {
     ///
     /// When it throws, the outcome is unknown or there is none; the same key tells which.
     package func submit(_ submission: Submission) async throws(SubmissionError) -> Answer {
-        let command = PendingCommand(submission, deadline: .now + limits.commandTimeout)
+        let settled = try await settle(.single(submission))
+        guard case .single(let outcome) = settled.outcome else {
+            preconditionFailure("a submission was settled as something else")
+        }
+        return Answer(outcome: outcome, token: settled.token)
+    }
+
+    /// Waits for the outcome of a batch, as ``submit(_:)-(Submission)`` does for a submission's.
+    package func submit(_ batch: BatchSubmission) async throws(SubmissionError) -> BatchAnswer {
+        let settled = try await settle(.batch(batch))
+        guard case .batch(let outcome) = settled.outcome else {
+            preconditionFailure("a batch was settled as something else")
+        }
+        return BatchAnswer(outcome: outcome, token: settled.token)
+    }
+
+    /// Records that holds have expired, at most ``Limits/maxSweep`` of them, oldest first.
+    ///
+    /// Nothing depends on it: an expired hold is expired for everyone from its instant on.
+    ///
+    /// - Returns: how many.
+    package func sweep() async throws(SubmissionError) -> Int {
+        let settled = try await settle(.sweep(limits.maxSweep))
+        guard case .sweep(let count) = settled.outcome else {
+            preconditionFailure("a sweep was settled as something else")
+        }
+        return count
+    }
+
+    private func settle(_ work: Work) async throws(SubmissionError) -> PendingWork.Settled {
+        let pending = PendingWork(work, deadline: .now + limits.commandTimeout)
         let result = await withCheckedContinuation { continuation in
-            command.wait(with: continuation)
-            enqueue(command)
+            pending.wait(with: continuation)
+            enqueue(pending)
         }
         return try result.get()
     }
 
-    private func enqueue(_ command: PendingCommand) {
-        let weight = command.submission.weight
+    private func enqueue(_ pending: PendingWork) {
         var sleeper: CheckedContinuation<Void, Never>?
         let refusal: SubmissionError? = state.withLock { state in
             if state.isStopping { return .stopping }
-            guard state.queue.count < limits.queueLimit,
-                state.queueBytes + weight <= limits.queueBytesLimit
+            // An empty queue takes anything, or what is larger than a limit could never be done.
+            guard
+                state.queue.isEmpty
+                    || state.queueSize + pending.size <= limits.queueLimit
+                        && state.queueBytes + pending.weight <= limits.queueBytesLimit
             else {
                 state.statistics.shed += 1
                 return .overloaded
             }
-            state.queue.append(command)
-            state.queueBytes += weight
+            state.queue.append(pending)
+            state.queueSize += pending.size
+            state.queueBytes += pending.weight
             swap(&sleeper, &state.sleeper)
             return nil
         }
-        if let refusal { command.finish(.failure(refusal)) }
+        if let refusal { pending.finish(.failure(refusal)) }
         sleeper?.resume()
     }
 
@@ -127,20 +176,21 @@ package final class Sequencer: Sendable {
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.expireOverdue() }
-            while let batch = await nextBatch() {
-                await settle(batch, unresolved: [], attempt: 1)
+            while let group = await nextGroup() {
+                await settle(group, unresolved: [], attempt: 1)
                 state.withLock { $0.executing = [] }
             }
             group.cancelAll()
         }
     }
 
-    private func nextBatch() async -> [PendingCommand]? {
+    /// What the next transaction is made of; `nil` when there is nothing more to do.
+    private func nextGroup() async -> [PendingWork]? {
         while true {
-            let (batch, isOver) = state.withLock { state in
-                (takeBatch(from: &state), state.isStopping && state.queue.isEmpty)
+            let (group, isOver) = state.withLock { state in
+                (takeGroup(from: &state), state.isStopping && state.queue.isEmpty)
             }
-            if !batch.isEmpty { return batch }
+            if !group.isEmpty { return group }
             if isOver { return nil }
             await withCheckedContinuation { continuation in
                 let hasWork = state.withLock { state in
@@ -153,58 +203,65 @@ package final class Sequencer: Sendable {
         }
     }
 
-    private func takeBatch(from state: inout State) -> [PendingCommand] {
-        var batch: [PendingCommand] = []
+    private func takeGroup(from state: inout State) -> [PendingWork] {
+        var group: [PendingWork] = []
+        var size = 0
         var bytes = 0
-        while batch.count < limits.maxBatch, let next = state.queue.first {
-            let weight = next.submission.weight
-            guard batch.isEmpty || bytes + weight <= limits.maxBatchBytes else { break }
-            state.queue.removeFirst()
-            state.queueBytes -= weight
-            bytes += weight
-            batch.append(next)
+        while let next = state.queue.first {
+            guard
+                group.isEmpty
+                    || size + next.size <= limits.maxBatch
+                        && bytes + next.weight <= limits.maxBatchBytes
+            else { break }
+            state.dequeueFirst()
+            size += next.size
+            bytes += next.weight
+            group.append(next)
         }
-        state.executing = batch
-        return batch
+        state.executing = group
+        return group
     }
 }
 
-// MARK: - Taking a batch through the store
+// MARK: - Taking a group through the store
 
 extension Sequencer {
     /// How often old refusals are forgotten.
     private static let pruneInterval: Duration = .seconds(10)
 
     private func settle(
-        _ batch: [PendingCommand], unresolved: Set<Digest>, attempt: Int
+        _ group: [PendingWork], unresolved: Set<Digest>, attempt: Int
     ) async {
-        let submissions = batch.map(\.submission)
+        let work = group.map(\.work)
         let prunes = isPruneDue()
         let sought = Mutex(unresolved)
         do {
             let result = try await store.write { [executor] transaction in
                 try executor.execute(
-                    submissions, unresolved: unresolved, prunes: prunes, in: transaction
+                    work, unresolved: unresolved, prunes: prunes, in: transaction
                 ) { missing in
                     sought.withLock { $0.formUnion(missing) }
                 }
             }
             note { statistics in
                 statistics.batches += 1
-                statistics.commands += Int64(batch.count)
+                for (pending, outcome) in zip(group, result.outcomes) {
+                    statistics.commands += Int64(pending.work.commands)
+                    if case .sweep(let count) = outcome { statistics.sweptHolds += Int64(count) }
+                }
                 statistics.isHealthy = true
             }
             let token = ConsistencyToken(result.head)
-            for (command, outcome) in zip(batch, result.outcomes) {
-                command.finish(.success(Answer(outcome: outcome, token: token)))
+            for (pending, outcome) in zip(group, result.outcomes) {
+                pending.finish(.success((outcome, token)))
             }
         } catch StoreError.commitUnknown {
             report(StoreError.commitUnknown)
             note { $0.unknownCommits += 1 }
-            await resolve(batch, unresolved: sought.withLock { $0 }, attempt: attempt)
+            await resolve(group, unresolved: sought.withLock { $0 }, attempt: attempt)
         } catch StoreError.rejected(let reason) {
             report(StoreError.rejected(reason: reason))
-            await isolate(batch, unresolved: unresolved, attempt: attempt)
+            await isolate(group, unresolved: unresolved, attempt: attempt)
         } catch {
             report(error)
             note { statistics in
@@ -212,9 +269,9 @@ extension Sequencer {
                 statistics.isHealthy = false
             }
             if unresolved.isEmpty {
-                for command in batch { command.finish(.failure(.unavailable)) }
+                for pending in group { pending.finish(.failure(.unavailable)) }
             } else {
-                await resolve(batch, unresolved: unresolved, attempt: attempt)
+                await resolve(group, unresolved: unresolved, attempt: attempt)
             }
         }
     }
@@ -222,29 +279,29 @@ extension Sequencer {
     /// Finds out what an unknown commit did, by doing the same again: under the head's lock the
     /// keys say which commands are in the log, and those that are not are decided anew.
     private func resolve(
-        _ batch: [PendingCommand], unresolved: Set<Digest>, attempt: Int
+        _ group: [PendingWork], unresolved: Set<Digest>, attempt: Int
     ) async {
         guard attempt < limits.resolveAttempts else {
-            for command in batch { command.finish(.failure(.timedOut)) }
+            for pending in group { pending.finish(.failure(.timedOut)) }
             return
         }
         try? await Task.sleep(for: .milliseconds(20 << attempt))
-        await settle(batch, unresolved: unresolved, attempt: attempt + 1)
+        await settle(group, unresolved: unresolved, attempt: attempt + 1)
     }
 
-    /// Halves a batch that the database refuses until the culprit stands alone, so that its
-    /// neighbours do not fail with it.
+    /// Halves a group that the database refuses until the culprit stands alone, so that its
+    /// neighbours do not fail with it. A batch is never halved: it fails whole.
     private func isolate(
-        _ batch: [PendingCommand], unresolved: Set<Digest>, attempt: Int
+        _ group: [PendingWork], unresolved: Set<Digest>, attempt: Int
     ) async {
-        guard batch.count > 1 else {
+        guard group.count > 1 else {
             note { $0.failures += 1 }
-            for command in batch { command.finish(.failure(.rejected)) }
+            for pending in group { pending.finish(.failure(.rejected)) }
             return
         }
-        let middle = batch.count / 2
-        await settle(Array(batch[..<middle]), unresolved: unresolved, attempt: attempt)
-        await settle(Array(batch[middle...]), unresolved: unresolved, attempt: attempt)
+        let middle = group.count / 2
+        await settle(Array(group[..<middle]), unresolved: unresolved, attempt: attempt)
+        await settle(Array(group[middle...]), unresolved: unresolved, attempt: attempt)
     }
 
     private func note(_ change: (inout Statistics) -> Void) {
@@ -272,44 +329,16 @@ extension Sequencer {
             try? await Task.sleep(for: Sequencer.expiryInterval)
             let now = ContinuousClock.now
             let (waiting, executing) = state.withLock { state in
-                var waiting: [PendingCommand] = []
+                var waiting: [PendingWork] = []
                 // Deadlines are in the order of the queue, since all callers wait equally long.
                 while let first = state.queue.first, first.deadline <= now {
-                    state.queue.removeFirst()
-                    state.queueBytes -= first.submission.weight
+                    state.dequeueFirst()
                     waiting.append(first)
                 }
                 return (waiting, state.executing.filter { $0.deadline <= now })
             }
-            for command in waiting { command.finish(.failure(.timedOutInQueue)) }
-            for command in executing { command.finish(.failure(.timedOut)) }
+            for pending in waiting { pending.finish(.failure(.timedOutInQueue)) }
+            for pending in executing { pending.finish(.failure(.timedOut)) }
         }
-    }
-}
-
-/// A submission and its caller, who is answered once.
-final class PendingCommand: Sendable {
-    typealias Answered = CheckedContinuation<Result<Answer, SubmissionError>, Never>
-
-    let submission: Submission
-    let deadline: ContinuousClock.Instant
-    private let caller = Mutex<Answered?>(nil)
-
-    init(_ submission: Submission, deadline: ContinuousClock.Instant) {
-        self.submission = submission
-        self.deadline = deadline
-    }
-
-    func wait(with continuation: Answered) {
-        caller.withLock { $0 = continuation }
-    }
-
-    /// Answers the caller; does nothing when it has been answered.
-    func finish(_ result: Result<Answer, SubmissionError>) {
-        let caller = caller.withLock { caller in
-            defer { caller = nil }
-            return caller
-        }
-        caller?.resume(returning: result)
     }
 }

@@ -11,7 +11,9 @@ enum SQLiteSchema {
         var checksum: Digest { .sha256(Array(sql.utf8)) }
     }
 
-    static let migrations = [Migration(number: 1, sql: ledger)]
+    static let migrations = [
+        Migration(number: 1, sql: ledger), Migration(number: 2, sql: dueHolds),
+    ]
 
     /// Identifiers, hashes and callers' texts are BLOBs, so that they are compared byte by byte.
     /// Of an idempotency key's hash the first 16 bytes are kept: they are as good as unique, and a
@@ -132,4 +134,7 @@ enum SQLiteSchema {
             revoked_at INTEGER
         ) STRICT;
         """
+
+    /// Lets a sweep find the holds of the whole ledger that are due.
+    private static let dueHolds = "CREATE INDEX holds_due ON holds (status, expires_at);"
 }

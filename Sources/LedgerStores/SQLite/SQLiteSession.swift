@@ -82,6 +82,12 @@ package final class SQLiteSession: LedgerTransaction {
         }
     }
 
+    package func dueHolds(at instant: Instant, limit: Int) throws -> [Hold] {
+        try statements.overdueHolds.rows(
+            .integer(instant.microseconds), .integer(Int64(limit))
+        ) { try Hold($0) }
+    }
+
     package func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
         let at = SQLiteValue.integer(instant.microseconds)
         return try statements.unrecordedExpiries.first(.blob(wallet.bytes), at, at, at) {

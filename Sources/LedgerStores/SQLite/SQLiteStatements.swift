@@ -2,7 +2,8 @@
 /// beside it; only ``tally`` reads whole tables.
 struct SQLiteStatements {
     let head, epochs, externalBalances, wallet, walletsOfUser, walletsAfter: SQLiteStatement
-    let hold, holdsOfWallet, dueHolds, unrecordedExpiries, key, refusal: SQLiteStatement
+    let hold, holdsOfWallet, dueHolds, overdueHolds, unrecordedExpiries: SQLiteStatement
+    let key, refusal: SQLiteStatement
     let reference, referenceUses: SQLiteStatement
     let reversal, text, lastEntry, entriesAscending, entriesDescending: SQLiteStatement
     let segment, apiKey, apiKeys, openAPIKey, tally: SQLiteStatement
@@ -52,6 +53,12 @@ struct SQLiteStatements {
             """
             SELECT \(holdColumns) FROM holds
             WHERE wallet_id = ?1 AND expires_at <= ?2 AND status = 1
+            """)
+        // holds_due
+        overdueHolds = try connection.prepare(
+            """
+            SELECT \(holdColumns) FROM holds
+            WHERE status = 1 AND expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2
             """)
         // holds_by_expiry
         unrecordedExpiries = try connection.prepare(

@@ -129,6 +129,7 @@ extension Refusal {
         case .alreadyReversed: "All of the transaction has been reversed already."
         case .reversalExceeded: "More than is left to reverse."
         case .notReversible: "A reversal cannot be reversed."
+        case .batchRefused: "Not all of the operations can be done, so none was."
         }
     }
 }

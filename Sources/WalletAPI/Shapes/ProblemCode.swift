@@ -32,6 +32,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case alreadyReversed = "ALREADY_REVERSED"
     case reversalExceeded = "REVERSAL_EXCEEDED"
     case notReversible = "NOT_REVERSIBLE"
+    case batchRefused = "BATCH_REFUSED"
     case futureTimestamp = "FUTURE_TIMESTAMP"
     case internalError = "INTERNAL_ERROR"
     case overloaded = "OVERLOADED"
@@ -52,7 +53,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .validationFailed, .idempotencyKeyReused, .amountOutOfRange, .currencyUnknown,
             .currencyMismatch, .insufficientFunds, .balanceOverflow, .sameWallet, .walletFrozen,
             .walletClosed, .walletNotEmpty, .holdNotOpen, .holdExceeded, .alreadyReversed,
-            .reversalExceeded, .notReversible, .futureTimestamp:
+            .reversalExceeded, .notReversible, .batchRefused, .futureTimestamp:
             422
         case .internalError: 500
         case .overloaded, .writesUnavailable, .readsUnavailable: 503
@@ -96,6 +97,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .alreadyReversed: self = .alreadyReversed
         case .reversalExceeded: self = .reversalExceeded
         case .notReversible: self = .notReversible
+        case .batchRefused: self = .batchRefused
         }
     }
 }
