@@ -28,6 +28,15 @@ package enum Fixture {
             by: actor, idempotencyKey: key, requestID: "request-of-\(key)",
             salt: { Array(repeating: 9, count: 16) })
     }
+
+    /// A batch of submissions under a key.
+    package static func batch(
+        _ operations: [Submission], key: String, isAtomic: Bool, by actor: Actor = shop
+    ) -> BatchSubmission {
+        BatchSubmission(
+            operations, isAtomic: isAtomic, by: actor, idempotencyKey: key,
+            requestID: "request-of-\(key)")
+    }
 }
 
 /// Random bits in a known order, for identifiers.
@@ -39,6 +48,31 @@ package final class SeededEntropy: Sendable {
     }
 
     package func next() -> UInt64 { generator.withLock { $0.next() } }
+}
+
+extension BatchOutcome {
+    /// The outcomes of the operations; `nil` where the batch was refused.
+    package var outcomes: [Outcome]? {
+        switch self {
+        case .settled(let outcomes, _): outcomes
+        case .refused: nil
+        }
+    }
+
+    /// Why the batch was refused.
+    package var refusal: Refusal? {
+        switch self {
+        case .settled: nil
+        case .refused(let outcome): outcome.refusal
+        }
+    }
+
+    package var isReplay: Bool {
+        switch self {
+        case .settled(_, let isReplay): isReplay
+        case .refused(let outcome): outcome.isReplay
+        }
+    }
 }
 
 extension Outcome {

@@ -259,6 +259,36 @@ extension LedgerStoreSuite {
         }
     }
 
+    func overdueHoldsComeOldestFirst(_ bench: inout Bench) async throws {
+        let wallets = try await bench.openWallets(2)
+        let due = bench.clock.now.advanced(byMicroseconds: 1_000_000)
+        try await bench.write([
+            hold(wallets[0], 1, until: due.advanced(byMicroseconds: 2)),
+            hold(wallets[1], 2, until: due), hold(wallets[0], 3, until: nil),
+            hold(wallets[0], 4, until: due), hold(wallets[1], 5, until: due),
+            hold(wallets[1], 6, until: due.advanced(byMicroseconds: 1)),
+        ])
+        let holds = bench.scribe.holds
+        try await bench.write([.releaseHold(hold: holds[4])])
+        let state = bench.scribe.state
+        try await bench.read { [self] snapshot in
+            func overdue(after offset: Int64, limit: Int = 9) throws -> [HoldID] {
+                let found = try snapshot.dueHolds(
+                    at: due.advanced(byMicroseconds: offset), limit: limit)
+                for hold in found { try requireEqual(hold, state.holds[hold.id], "a due hold") }
+                return found.map(\.id)
+            }
+            try requireEqual(try overdue(after: -1), [], "holds before they are due")
+            try requireEqual(try overdue(after: 0), [holds[1], holds[3]], "holds that are due")
+            try requireEqual(
+                try overdue(after: 2), [holds[1], holds[3], holds[5], holds[0]],
+                "holds in the order in which they were due")
+            try requireEqual(
+                try overdue(after: 2, limit: 3), [holds[1], holds[3], holds[5]],
+                "as many due holds as were asked for")
+        }
+    }
+
     func expiriesAreSummed(_ bench: inout Bench) async throws {
         let wallets = try await bench.openWallets(2)
         let due = bench.clock.now.advanced(byMicroseconds: 1_000_000)

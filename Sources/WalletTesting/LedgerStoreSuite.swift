@@ -32,6 +32,7 @@ package struct LedgerStoreSuite: Sendable {
         case lastEntryIsExactToTheMicrosecond
         case holdsFallDue
         case holdsAreListed
+        case overdueHoldsComeOldestFirst
         case expiriesThatAreNotRecordedAreSummed
         case keysAreFound
         case refusalsAreKeptAndForgotten
@@ -89,6 +90,7 @@ package struct LedgerStoreSuite: Sendable {
         case .lastEntryIsExactToTheMicrosecond: try await lastEntryIsExact(&bench)
         case .holdsFallDue: try await holdsFallDue(&bench)
         case .holdsAreListed: try await holdsAreListed(&bench)
+        case .overdueHoldsComeOldestFirst: try await overdueHoldsComeOldestFirst(&bench)
         case .expiriesThatAreNotRecordedAreSummed: try await expiriesAreSummed(&bench)
         case .keysAreFound: try await keysAreFound(&bench)
         case .refusalsAreKeptAndForgotten: try await refusalsAreKeptAndForgotten(bench)
