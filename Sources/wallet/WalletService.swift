@@ -52,6 +52,9 @@ struct WalletService {
         var configuration = ServiceGroupConfiguration(
             services: [
                 .init(service: SequencerService(sequencer: sequencer)),
+                .init(
+                    service: SweeperService(
+                        sequencer: sequencer, interval: settings.sweepInterval, logger: logger)),
                 .init(service: application), .init(service: ReadinessService(readiness: readiness)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
@@ -107,6 +110,49 @@ private struct SequencerService: Service {
             }
         } onCancel: {
             sequencer.stop()
+        }
+    }
+}
+
+/// Records now and then which holds have expired.
+///
+/// Nothing depends on it: an expired hold is expired for everyone from its instant on. It keeps the
+/// next command on a wallet from having to record many.
+private struct SweeperService: Service {
+    let sequencer: Sequencer
+    /// Zero for never.
+    let interval: Duration
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while interval > .zero, await rest() { await sweep() }
+            // A service that ends early ends the others with it.
+            try? await gracefulShutdown()
+        }
+    }
+
+    /// Waits for the next turn; false when there is none.
+    private func rest() async -> Bool {
+        do {
+            try await Task.sleep(for: interval)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Records all that is due, one bounded transaction after the other.
+    private func sweep() async {
+        do {
+            var count = 0
+            repeat {
+                count = try await sequencer.sweep()
+                if count > 0 { logger.debug("holds expired", metadata: ["count": "\(count)"]) }
+            } while count > 0 && !Task.isCancelled
+        } catch {
+            // The sequencer has reported why; the next turn is another try.
+            logger.debug("a sweep failed", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -20,7 +20,7 @@ struct DecideRefusalTests {
         }
         // These are given where a request becomes a command, or its key is looked up.
         let elsewhere: Set<Refusal.Code> = [
-            .idempotencyKeyReused, .amountOutOfRange, .currencyUnknown,
+            .idempotencyKeyReused, .amountOutOfRange, .currencyUnknown, .batchRefused,
         ]
         let all = CommandKind.allCases.reduce(elsewhere) { $0.union(RefusalTable.codes($1)) }
         #expect(all == Set(Refusal.Code.allCases))

@@ -22,6 +22,10 @@ struct ObjectReader {
         self.members = members
     }
 
+    private init(members: [JSONMember]) {
+        self.members = members
+    }
+
     /// An object without members, for calls whose body may be left out.
     init() { members = [] }
 
@@ -78,6 +82,31 @@ struct ObjectReader {
             throw .malformed("`\(name)` must be an integer of minor units, not \(value.kind).")
         }
         return integer
+    }
+
+    mutating func requiredBoolean(_ name: String) throws(Problem) -> Bool {
+        guard let value = take(name) else { throw .malformed("`\(name)` is missing.") }
+        guard case .boolean(let boolean) = value else {
+            throw .malformed("`\(name)` must be true or false, not \(value.kind).")
+        }
+        return boolean
+    }
+
+    /// The objects of an array, to be read one by one.
+    mutating func objects(_ name: String) throws(Problem) -> [ObjectReader] {
+        guard let value = take(name) else { throw .malformed("`\(name)` is missing.") }
+        guard case .array(let elements) = value else {
+            throw .malformed("`\(name)` must be an array of objects, not \(value.kind).")
+        }
+        var objects: [ObjectReader] = []
+        objects.reserveCapacity(elements.count)
+        for element in elements {
+            guard case .object(let members) = element else {
+                throw .malformed("`\(name)` must be an array of objects only.")
+            }
+            objects.append(ObjectReader(members: members))
+        }
+        return objects
     }
 
     mutating func stringPairs(_ name: String) throws(Problem) -> [String: String]? {

@@ -39,6 +39,7 @@ package enum WalletServer {
         let renderer = OutcomeRenderer(queries: queries)
         return WalletResponder(
             routes: WriteRoutes(sequencer: sequencer, renderer: renderer, salt: salt).routes
+                + BatchRoutes(sequencer: sequencer, renderer: renderer, salt: salt).routes
                 + ReadRoutes(queries: queries).routes
                 + HoldRoutes(queries: queries).routes
                 + KeyRoutes(queries: queries, renderer: renderer).routes

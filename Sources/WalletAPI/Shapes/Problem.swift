@@ -7,6 +7,9 @@ struct Problem: Error, Sendable {
     var detail: String
     /// Members that help, after the standard ones.
     var members: [Refusal.Member] = []
+    /// Of an atomic batch: the problem of each operation, `nil` for those that would have
+    /// succeeded.
+    var operations: [Problem?] = []
     /// Names the request; that of the first attempt when a remembered refusal is given again.
     var requestID: String?
     var isReplay = false
@@ -41,6 +44,14 @@ struct Problem: Error, Sendable {
             case .text(let value): json.member(escaping: member.name, value)
             }
         }
+        if !operations.isEmpty {
+            json.key("results")
+            json.beginArray()
+            for operation in operations {
+                json.operation(operation, requestID: self.requestID ?? requestID)
+            }
+            json.endArray()
+        }
         json.endObject()
         return json.bytes
     }
@@ -51,6 +62,7 @@ extension Problem {
     init(_ refusal: Refusal) {
         self.init(ProblemCode(refusal.code), refusal.detail)
         members = refusal.members
+        operations = refusal.operations.map { $0.map { Problem($0) } }
     }
 
     /// What is asked for does not exist, as of a reading.
@@ -101,6 +113,20 @@ extension Problem {
         case .futureTimestamp:
             self.init(.futureTimestamp, "`at` is later than now.")
         }
+    }
+}
+
+extension CanonicalJSON {
+    /// What stood in the way of an operation of a batch that was refused, if anything did.
+    fileprivate mutating func operation(_ problem: Problem?, requestID: String) {
+        beginObject()
+        member("wouldSucceed", problem == nil)
+        if let problem {
+            member("status", Int64(problem.code.status))
+            key("problem")
+            raw(problem.body(requestID: requestID))
+        }
+        endObject()
     }
 }
 

@@ -59,6 +59,8 @@ struct ServeOptions: ParsableArguments {
     var readConnections: String?
     @Option(help: "Milliseconds added to each commit, to imitate a slower disk (0).")
     var commitDelayMs: String?
+    @Option(help: "Seconds between sweeps that record expired holds; 0 for none (5).")
+    var sweepIntervalSeconds: String?
     @Option(help: "Seconds that a stop may take before work is abandoned (25).")
     var shutdownTimeoutSeconds: String?
 }
@@ -70,6 +72,7 @@ struct ServeSettings {
     var database: Database
     var readConnections: Int
     var commitDelay: Duration
+    var sweepInterval: Duration
     var shutdownTimeout: Duration
     var isDevelopment: Bool
     var bootstrapKey: String?
@@ -85,6 +88,7 @@ struct ServeSettings {
             "idleTimeoutSeconds": options.idleTimeoutSeconds,
             "readTimeoutSeconds": options.readTimeoutSeconds,
             "readConnections": options.readConnections, "commitDelayMs": options.commitDelayMs,
+            "sweepIntervalSeconds": options.sweepIntervalSeconds,
             "shutdownTimeoutSeconds": options.shutdownTimeoutSeconds,
         ])
         isDevelopment = options.dev
@@ -111,6 +115,8 @@ struct ServeSettings {
         readConnections = try settings.integer("readConnections", default: 2, in: 1...64)
         let delay: Int64 = try settings.integer("commitDelayMs", default: 0, in: 0...10_000)
         commitDelay = .milliseconds(delay)
+        let sweep: Int64 = try settings.integer("sweepIntervalSeconds", default: 5, in: 0...3_600)
+        sweepInterval = .seconds(sweep)
         let shutdown: Int64 = try settings.integer(
             "shutdownTimeoutSeconds", default: 25, in: 1...3_600)
         shutdownTimeout = .seconds(shutdown)
