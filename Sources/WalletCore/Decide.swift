@@ -131,7 +131,7 @@ extension LedgerState {
                 [transaction.debited, transaction.credited].compactMap(\.wallet))
         }
         return holds.values
-            .filter { involved.contains($0.wallet) && $0.isDue(at: time) }
+            .filter { $0.isDue(at: time) && involved.contains($0.wallet) }
             .min { ($0.expiresAt ?? .latest, $0.id) < ($1.expiresAt ?? .latest, $1.id) }
     }
 }

@@ -12,6 +12,14 @@ package struct EventView: Sendable {
     }
 }
 
+/// What became of an idempotency key.
+package enum KeyOutcome: Sendable {
+    case request(Outcome)
+    /// Of a batch: the events that its operations led to, in their order; `nil` for operations
+    /// that were refused, or done before under their own keys, which tell.
+    case batch([Outcome?])
+}
+
 extension Queries {
     /// The events at these positions; positions that the log does not have are left out.
     package func events(
@@ -25,13 +33,17 @@ extension Queries {
     /// - Parameter key: see ``Digest/idempotencyKey(_:of:)``.
     package func outcome(
         of key: Digest, after token: ConsistencyToken?
-    ) async throws -> Reading<Outcome?> {
+    ) async throws -> Reading<KeyOutcome?> {
         try await read(after: token) { snapshot, _ in
-            if let outcome = try snapshot.recordedOutcome(of: key) { return .recorded(outcome) }
-            guard let refusal = try snapshot.refusals([key]).first else { return nil }
-            return .refused(
-                RefusedOutcome(
-                    refusal: refusal.refusal, isReplay: true, requestID: refusal.requestID))
+            if let outcome = try snapshot.recordedOutcome(of: key) { return outcome }
+            guard let record = try snapshot.refusals([key]).first else { return nil }
+            if let size = record.refusal.settledBatchSize, BatchSubmission.sizes.contains(size) {
+                return .batch(Array(repeating: nil, count: size))
+            }
+            return .request(
+                .refused(
+                    RefusedOutcome(
+                        refusal: record.refusal, isReplay: true, requestID: record.requestID)))
         }
     }
 }
@@ -45,13 +57,37 @@ extension LedgerSnapshot {
         }
     }
 
-    fileprivate func recordedOutcome(of key: Digest) throws -> RecordedOutcome? {
+    fileprivate func recordedOutcome(of key: Digest) throws -> KeyOutcome? {
         guard let position = try keys([key]).first?.position else { return nil }
         guard let view = try eventViews(at: [position])[position] else {
             throw StoreError.corrupted(reason: "a key names an event that is not there")
         }
         // A store may tell keys apart by a part of the hash only; the event has the whole.
-        guard view.event.cause.idempotency?.key == key else { return nil }
-        return RecordedOutcome(event: view.event, text: view.text, isReplay: true)
+        guard let stamp = view.event.cause.idempotency else { return nil }
+        if stamp.key == key {
+            return .request(
+                .recorded(
+                    RecordedOutcome(event: view.event, text: view.text, isReplay: true)))
+        }
+        guard let batch = stamp.batch, batch.key == key else { return nil }
+        return .batch(try outcomes(of: batch, from: position))
+    }
+
+    /// What was recorded of a batch in the transaction that holds its first event.
+    private func outcomes(of batch: BatchStamp, from position: Int64) throws -> [Outcome?] {
+        guard let size = Int(exactly: batch.size), BatchSubmission.sizes.contains(size),
+            let segment = try segment(containing: position)
+        else {
+            throw StoreError.corrupted(reason: "a batch is not what it can be")
+        }
+        var outcomes: [Outcome?] = Array(repeating: nil, count: size)
+        for (_, view) in try eventViews(at: Array(position...segment.lastPosition)) {
+            guard let stamp = view.event.cause.idempotency?.batch, stamp.key == batch.key,
+                let index = Int(exactly: stamp.index), outcomes.indices.contains(index)
+            else { continue }
+            outcomes[index] = .recorded(
+                RecordedOutcome(event: view.event, text: view.text, isReplay: true))
+        }
+        return outcomes
     }
 }

@@ -55,9 +55,20 @@ extension Refusal {
             [.init("field", .text("operations")), .init("allowed", .text(allowed))])
     }
 
-    /// Whether this is what is remembered of a batch whose operations were settled without an
-    /// event. It is no answer; see ``BatchOutcome``.
-    package var marksSettledBatch: Bool { code == .batchRefused && operations.isEmpty }
+    /// What is remembered under the key of a batch from which no event came, so that the key is
+    /// known. It is no answer: each operation is answered by its own key.
+    static func settledBatch(of size: Int) -> Refusal {
+        Refusal(.batchRefused, [.init("size", .integer(Int64(size)))])
+    }
+
+    /// The size of the batch that ``settledBatch(of:)`` stands for; `nil` for every refusal that
+    /// is one.
+    var settledBatchSize: Int? {
+        guard code == .batchRefused, operations.isEmpty,
+            case .integer(let size)? = members.first?.value
+        else { return nil }
+        return Int(exactly: size)
+    }
 }
 
 extension Submission {

@@ -282,7 +282,7 @@ extension Commit {
                 return batch.refused(Refusal(.idempotencyKeyReused))
             }
             known[batch.key]?.outcome = earlier.outcome.replayed
-            if case .refused(let outcome) = earlier.outcome, !outcome.refusal.marksSettledBatch {
+            if case .refused(let outcome) = earlier.outcome, outcome.refusal.settledBatchSize == nil {
                 return .refused(outcome)
             }
         }
@@ -330,7 +330,8 @@ extension Commit {
             keys.append(KeyRecord(key: batch.key, position: position))
             known[batch.key] = Known(fingerprint: fingerprint, outcome: first.replayed)
         } else if known[batch.key] == nil {
-            remember(.settledBatch, batch.key, fingerprint, batch.requestID)
+            remember(
+                .settledBatch(of: operations.count), batch.key, fingerprint, batch.requestID)
         }
         return outcomes
     }
@@ -353,12 +354,6 @@ extension Commit {
         }
         return count
     }
-}
-
-extension Refusal {
-    /// What is remembered under the key of a batch from which no event came, so that the key is
-    /// known. It is no answer: each operation is answered by its own key.
-    fileprivate static let settledBatch = Refusal(.batchRefused)
 }
 
 extension IdempotencyStamp {

@@ -37,20 +37,17 @@ struct BatchRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
-        return try await render(answer, requestID: request.requestID).reflecting(answer.token)
+        return try await render(answer, requestID: request.requestID)
     }
 
     private func render(_ answer: BatchAnswer, requestID: String) async throws -> APIResponse {
         switch answer.outcome {
         case .refused(let refused):
             return APIResponse(Problem(refused), requestID: requestID)
+                .reflecting(answer.token)
         case .settled(let outcomes, let isReplay):
-            let results = try await renderer.render(outcomes, after: answer.token)
-            var response = APIResponse(200) { json in
-                json.results(results) { $0.result($1, requestID: requestID) }
-            }
-            if isReplay { response.headers[.idempotencyReplayed] = "true" }
-            return response
+            return try await renderer.answer(
+                toBatch: outcomes, after: answer.token, requestID: requestID, isReplay: isReplay)
         }
     }
 }
@@ -124,16 +121,29 @@ extension ObjectReader {
     }
 }
 
-extension CanonicalJSON {
-    /// The results of a batch, in the order of its operations.
-    mutating func results<Item>(
-        _ items: [Item], _ write: (inout CanonicalJSON, Item) -> Void
-    ) {
-        beginObject()
-        key("results")
-        beginArray()
-        for item in items { write(&self, item) }
-        endArray()
-        endObject()
+extension OutcomeRenderer {
+    /// The outcomes of a batch as one answer, in the order of its operations; those that are not
+    /// known are null.
+    func answer(
+        toBatch outcomes: [Outcome?], after token: ConsistencyToken, requestID: String,
+        isReplay: Bool
+    ) async throws -> APIResponse {
+        var rendered = try await render(outcomes.compactMap(\.self), after: token)[...]
+        var response = APIResponse(200) { json in
+            json.beginObject()
+            json.key("results")
+            json.beginArray()
+            for outcome in outcomes {
+                if outcome != nil, let result = rendered.popFirst() {
+                    json.result(result, requestID: requestID)
+                } else {
+                    json.null()
+                }
+            }
+            json.endArray()
+            json.endObject()
+        }
+        if isReplay { response.headers[.idempotencyReplayed] = "true" }
+        return response.reflecting(token)
     }
 }

@@ -12,7 +12,7 @@ struct KeyRoutes: Sendable {
         [Route(.get, "/v1/idempotency-keys/{key}", scope: .read, outcome)]
     }
 
-    /// The first answer again; of the caller's own keys only, since the caller is part of a key.
+    /// The first answer again, and of a batch what its events tell; of the caller's own keys only, since the caller is part of a key.
     @Sendable private func outcome(_ request: APIRequest) async throws -> APIResponse {
         try request.query.allow()
         let key = request.parameters[0]
@@ -29,7 +29,14 @@ struct KeyRoutes: Sendable {
             problem.token = reading.token
             throw problem
         }
-        return try await renderer.answer(
-            outcome, after: reading.token, requestID: request.requestID)
+        switch outcome {
+        case .request(let outcome):
+            return try await renderer.answer(
+                outcome, after: reading.token, requestID: request.requestID)
+        case .batch(let outcomes):
+            return try await renderer.answer(
+                toBatch: outcomes, after: reading.token, requestID: request.requestID,
+                isReplay: true)
+        }
     }
 }
