@@ -71,6 +71,16 @@ def test_waiting_for_a_slow_answer_counts_from_when_the_request_was_due(new_serv
     assert report["conservation"]["holds"]
 
 
+def test_transfers_in_batches_are_counted_one_by_one(server):
+    report, _ = on(server, "--batch", 50, "--connections", 4)
+    measured, kept = report["measurement"], report["conservation"]
+    assert "in batches of 50" in report["load"]
+    assert set(measured["statuses"]) == {"200"} and measured["errors"] == 0
+    assert measured["throughput"] * 2 <= 50 * (measured["statuses"]["200"] + 4)
+    assert measured["throughput"] > 10 * measured["statuses"]["200"]
+    assert kept["holds"] and kept["wrongWallets"] == 0
+
+
 def test_a_mix_on_hot_wallets_keeps_the_kinds_apart(server):
     mix = "transfer=40,deposit=20,withdrawal=20,balance=10,wallet=5,transactions=5"
     report, _ = on(server, "--mix", mix, "--zipf", "1.0")
@@ -215,6 +225,8 @@ def closed_port():
     ([], "Give an API key by --key"),
     (["--mix", "transfer=x"], "--mix"),
     (["--wallets", "1"], "--wallets must be from 2"),
+    (["--batch", "1001"], "--batch must be from 1 to 1000"),
+    (["--batch", "2", "--mix", "transfer=1,balance=1"], "Only transfers come in a --batch"),
     (["--max-batch", "1"], "with --self"),
     (["--self", "--max-batch", "none"], "maxBatch"),
 ])

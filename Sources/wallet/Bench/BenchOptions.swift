@@ -46,6 +46,12 @@ struct BenchOptions: ParsableArguments {
     var zipf = 0.0
     @Option(help: "Weights of transfer, deposit, withdrawal, balance, wallet, transactions.")
     var mix = Mix.transfers
+    @Option(
+        help: """
+            Transfers in one request, 1 to 1000, as an atomic batch; throughput and CPU are counted \
+            for each transfer.
+            """)
+    var batch = 1
     @Option(help: "Minor units that each wallet starts with.")
     var funds: Int64 = 1_000_000
     @Option(help: "Seconds that an answer may take.")
@@ -71,6 +77,12 @@ struct BenchOptions: ParsableArguments {
                 "--\(name) must be from \(Figure.short(range.lowerBound)) to "
                     + "\(Figure.short(range.upperBound)).")
         }
+        guard (1...1_000).contains(batch) else {
+            throw ValidationError("--batch must be from 1 to 1000.")
+        }
+        guard batch == 1 || Mix.kinds.allSatisfy({ $0 == .transfer || !mix.contains($0) }) else {
+            throw ValidationError("Only transfers come in a --batch; leave --mix out.")
+        }
         guard connections.allSatisfy({ (1...10_000).contains($0) }) else {
             throw ValidationError("--connections must be from 1 to 10000.")
         }
@@ -82,7 +94,7 @@ struct BenchOptions: ParsableArguments {
     var load: Load {
         Load(
             connections: connections.first ?? 64, duration: Self.time(duration),
-            warmup: Self.time(warmup), rate: rate, wallets: wallets, zipf: zipf, mix: mix,
+            warmup: Self.time(warmup), rate: rate, wallets: wallets, zipf: zipf, mix: mix, batch: batch,
             funds: funds, timeout: Self.time(timeout), seed: seed)
     }
 

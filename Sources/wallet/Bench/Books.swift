@@ -56,6 +56,8 @@ final class Books {
         case .transfer:
             expected[request.wallet] -= request.amount
             expected[request.target] += request.amount
+        case .batch:
+            for operation in request.operations { apply(operation) }
         case .open, .balance, .balanceAt, .wallet, .transactions: break
         }
     }

@@ -130,7 +130,7 @@ final class Driver {
     func answered(_ connection: Connection, _ sent: Sent, _ response: Response) {
         inFlight -= 1
         run?.recorder?.answered(
-            sent.request.kind, response.status, due: sent.due, at: .now())
+            sent.request, response.status, due: sent.due, at: .now())
         run?.workload.answered(sent.request, by: response)
         advance(connection)
     }

@@ -40,6 +40,8 @@ struct Load: Sendable {
     var wallets: Int
     var zipf: Double
     var mix: Mix
+    /// Transfers in one request; 1 for single calls.
+    var batch: Int
     var funds: Int64
     var timeout: TimeAmount
     var seed: UInt64
@@ -117,7 +119,8 @@ actor LoadGenerator {
         monitor.start()
         defer { monitor.stop() }
         let traffic = Traffic(
-            books, load.mix, Chooser(count: load.wallets, zipf: load.zipf), seed: seed)
+            books, load.mix, Chooser(count: load.wallets, zipf: load.zipf), batch: load.batch,
+            seed: seed)
         let notSent: Int
         switch load.rate {
         case .max:

@@ -60,7 +60,7 @@ extension Load {
         let seconds = Figure.short(Double(duration.nanoseconds) / 1e9)
         let before = Figure.short(Double(warmup.nanoseconds) / 1e9)
         return
-            "\(mix), \(Figure.grouped(wallets)) wallets (\(choice)), \(connections) connections, "
+            "\(mix)\(batch > 1 ? " in batches of \(batch)" : ""), \(Figure.grouped(wallets)) wallets (\(choice)), \(connections) connections, "
             + "\(pace), \(seconds) s after \(before) s of warm-up"
     }
 }

@@ -35,7 +35,7 @@ struct Latency: Codable {
 /// What one run showed.
 struct Measurement: Codable {
     var seconds: Double
-    /// 2xx answers a second.
+    /// 2xx answers a second, each transfer of a batch counted.
     var throughput: Double
     var latency: Latency
     var latencyByKind: [String: Latency]
@@ -47,6 +47,7 @@ struct Measurement: Codable {
     var lost: Int
     /// Requests of an open loop that were due and could not be sent.
     var notSent: Int
+    /// Of a batch: for each transfer.
     var serverCPUMicrosecondsPerRequest: Double?
     var clientCPUMicrosecondsPerRequest: Double?
     var memory: Memory?

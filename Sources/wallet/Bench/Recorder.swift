@@ -14,9 +14,9 @@ final class Recorder {
     private(set) var byStatus = Array(repeating: 0, count: 1_000)
     /// Requests whose connection broke or whose time was up.
     private(set) var lost = 0
-    /// Answers 2xx that came in the window.
+    /// Answers 2xx that came in the window, each transfer of a batch counted.
     private(set) var succeeded = 0
-    /// Answers of any kind that came in the window.
+    /// Answers of any kind that came in the window, each transfer of a batch counted.
     private(set) var answered = 0
 
     /// - Parameter separately: keep the kinds of requests apart too.
@@ -32,16 +32,18 @@ final class Recorder {
         Histogram(highestTrackableValue: longest, numberOfSignificantValueDigits: .three)
     }
 
-    func answered(_ kind: RequestKind, _ status: Int, due: NIODeadline, at now: NIODeadline) {
+    func answered(
+        _ request: BenchRequest, _ status: Int, due: NIODeadline, at now: NIODeadline
+    ) {
         if now >= start, now < end {
-            answered += 1
-            if (200..<300).contains(status) { succeeded += 1 }
+            answered += request.size
+            if (200..<300).contains(status) { succeeded += request.size }
         }
         guard due >= start else { return }
         byStatus[status] += 1
         let microseconds = UInt64(max(0, (now - due).nanoseconds) / 1_000)
         latency.record(min(microseconds, Self.longest))
-        latencyByKind[kind]?.record(min(microseconds, Self.longest))
+        latencyByKind[request.kind]?.record(min(microseconds, Self.longest))
     }
 
     func lost(due: NIODeadline) {

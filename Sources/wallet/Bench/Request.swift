@@ -2,7 +2,7 @@ import NIOCore
 import WalletCore
 
 enum RequestKind: String, CaseIterable {
-    case open, deposit, withdrawal, transfer
+    case open, deposit, withdrawal, transfer, batch
     case balance, wallet, transactions
     case balanceAt = "balance at an instant"
 }
@@ -18,6 +18,11 @@ struct BenchRequest {
     var instant: Instant?
     /// The idempotency key's number within the run; 0 for a reading.
     var number = 0
+    /// The transfers of a batch.
+    var operations: [BenchRequest] = []
+
+    /// How many movements or readings it stands for.
+    var size: Int { max(1, operations.count) }
 }
 
 /// The ids of the bench's wallets, as the bytes that are sent.
@@ -77,14 +82,13 @@ struct RequestWriter {
             finish(request, &buffer)
         case .transfer:
             body.clear()
-            body.writeStaticString("{\"from\":\"")
-            body.writeBytes(ids[request.wallet])
-            body.writeStaticString("\",\"to\":\"")
-            body.writeBytes(ids[request.target])
-            body.writeStaticString("\",\"amount\":")
-            body.writeString(String(request.amount))
-            body.writeStaticString("}")
+            body.writeStaticString("{")
+            writeTransfer(request, ids)
             buffer.writeStaticString("POST /v1/transfers")
+            finish(request, &buffer)
+        case .batch:
+            writeBatch(request, ids)
+            buffer.writeStaticString("POST /v1/batches")
             finish(request, &buffer)
         case .balance: read(request, ids, "/balance", &buffer)
         case .wallet: read(request, ids, "", &buffer)
@@ -96,6 +100,33 @@ struct RequestWriter {
             buffer.writeString((request.instant ?? .latest).rfc3339)
             buffer.writeBytes(readHead)
         }
+    }
+
+    /// Writes the members of a transfer and the end of its object.
+    private mutating func writeTransfer(_ request: BenchRequest, _ ids: WalletIDs) {
+        body.writeStaticString("\"from\":\"")
+        body.writeBytes(ids[request.wallet])
+        body.writeStaticString("\",\"to\":\"")
+        body.writeBytes(ids[request.target])
+        body.writeStaticString("\",\"amount\":")
+        body.writeString(String(request.amount))
+        body.writeStaticString("}")
+    }
+
+    /// Writes an atomic batch, of which one status tells all.
+    private mutating func writeBatch(_ request: BenchRequest, _ ids: WalletIDs) {
+        body.clear()
+        body.writeStaticString("{\"atomic\":true,\"operations\":[")
+        for (index, operation) in request.operations.enumerated() {
+            if index > 0 { body.writeStaticString(",") }
+            body.writeStaticString("{\"type\":\"transfer\",\"idempotencyKey\":\"bench-")
+            body.writeString(run)
+            body.writeStaticString("-")
+            body.writeString(String(operation.number))
+            body.writeStaticString("\",")
+            writeTransfer(operation, ids)
+        }
+        body.writeStaticString("]}")
     }
 
     private mutating func writeAmount(_ request: BenchRequest) {

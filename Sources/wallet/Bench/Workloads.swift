@@ -90,28 +90,32 @@ final class Traffic: Workload {
     private let books: Books
     private let mix: Mix
     private let chooser: Chooser
+    private let batch: Int
     private var random: SplitMix
 
-    init(_ books: Books, _ mix: Mix, _ chooser: Chooser, seed: UInt64) {
+    /// - Parameter batch: how many transfers come in one request.
+    init(_ books: Books, _ mix: Mix, _ chooser: Chooser, batch: Int, seed: UInt64) {
         self.books = books
         self.mix = mix
+        self.batch = batch
         self.chooser = chooser
         random = SplitMix(seed: seed)
     }
 
     func next() -> BenchRequest? {
+        if batch > 1 {
+            var request = BenchRequest(kind: .batch, wallet: 0, number: books.newNumber())
+            request.operations = (0..<batch).map { _ in transfer() }
+            return request
+        }
         let kind = mix.next(&random)
         switch kind {
-        case .transfer:
-            let (source, target) = chooser.nextPair(&random)
-            return BenchRequest(
-                kind: kind, wallet: source, target: target, amount: amount(),
-                number: books.newNumber())
+        case .transfer: return transfer()
         case .deposit, .withdrawal:
             return BenchRequest(
                 kind: kind, wallet: chooser.next(&random), amount: amount(),
                 number: books.newNumber())
-        case .balance, .wallet, .transactions, .open, .balanceAt:
+        case .balance, .wallet, .transactions, .open, .balanceAt, .batch:
             return BenchRequest(kind: kind, wallet: chooser.next(&random))
         }
     }
@@ -122,6 +126,13 @@ final class Traffic: Workload {
 
     func lost(_ request: BenchRequest) {
         books.remember(request)
+    }
+
+    private func transfer() -> BenchRequest {
+        let (source, target) = chooser.nextPair(&random)
+        return BenchRequest(
+            kind: .transfer, wallet: source, target: target, amount: amount(),
+            number: books.newNumber())
     }
 
     private func amount() -> Int64 {
