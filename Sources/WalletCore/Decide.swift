@@ -86,13 +86,17 @@ extension LedgerState {
         var state = self
         var next = moment
         var expiries: [Event] = []
-        while let due = state.firstDueHold(
-            of: instruction.command.needs(by: cause.actor), at: next.time)
-        {
-            guard let expiry = state.expire(due, at: next) else { break }
-            state.evolve(expiry)
-            expiries.append(expiry)
-            next = next.following
+        let needs = instruction.command.needs(by: cause.actor)
+        var known = -1
+        // Those that fall due while others expire come after them.
+        while expiries.count > known {
+            known = expiries.count
+            for hold in state.dueHolds(of: needs, at: next.time) {
+                guard let expiry = state.expire(hold, at: next) else { continue }
+                state.evolve(expiry)
+                expiries.append(expiry)
+                next = next.following
+            }
         }
         do {
             let draft = try state.draft(instruction, by: cause.actor, at: next)
@@ -122,8 +126,9 @@ extension LedgerState {
             text: nil)
     }
 
-    private func firstDueHold(of needs: Needs, at time: Instant) -> Hold? {
-        guard !holds.isEmpty else { return nil }
+    /// Holds of the wallets involved that are due, those that were due first before the others.
+    private func dueHolds(of needs: Needs, at time: Instant) -> [Hold] {
+        guard !holds.isEmpty else { return [] }
         var involved = Set(needs.wallets)
         if let hold = needs.hold.flatMap({ holds[$0] }) { involved.insert(hold.wallet) }
         if let transaction = needs.transaction.flatMap({ transactions[$0] }) {
@@ -132,7 +137,7 @@ extension LedgerState {
         }
         return holds.values
             .filter { $0.isDue(at: time) && involved.contains($0.wallet) }
-            .min { ($0.expiresAt ?? .latest, $0.id) < ($1.expiresAt ?? .latest, $1.id) }
+            .sorted { ($0.expiresAt ?? .latest, $0.id) < ($1.expiresAt ?? .latest, $1.id) }
     }
 }
 

@@ -146,7 +146,7 @@ extension Commit {
                 state.references[record.key] = record.use
             }
         }
-        try loadWallets(wallets, commands: work.reduce(0) { $0 + $1.commands }, from: snapshot)
+        try loadWallets(wallets, events: work.reduce(0) { $0 + $1.size }, from: snapshot)
         try loadOverdue(atMost: work.reduce(0) { $0 + $1.sweptHolds }, from: snapshot)
     }
 
@@ -166,8 +166,9 @@ extension Commit {
         }
     }
 
+    /// - Parameter events: how many there will be at most beside those of holds that expire.
     private mutating func loadWallets(
-        _ ids: Set<WalletID>, commands: Int, from snapshot: any LedgerSnapshot
+        _ ids: Set<WalletID>, events: Int, from snapshot: any LedgerSnapshot
     ) throws {
         guard !ids.isEmpty else { return }
         var holding: [WalletID] = []
@@ -176,10 +177,16 @@ extension Commit {
             if wallet.held > 0 { holding.append(wallet.id) }
         }
         guard !holding.isEmpty else { return }
-        // Each event of the transaction has its own time, so a hold may fall due within it.
-        let margin = Int64(commands + 1_000)
-        let latest = nextTime.advanced(byMicroseconds: margin)
-        for hold in try snapshot.dueHolds(of: holding, at: latest) { state.holds[hold.id] = hold }
+        // Each event of the transaction has its own microsecond, those of holds that expire too,
+        // so that a hold may fall due within it.
+        var due: [Hold] = []
+        var margin = 0
+        repeat {
+            margin = events + due.count + 1_000
+            due = try snapshot.dueHolds(
+                of: holding, at: nextTime.advanced(byMicroseconds: Int64(margin)))
+        } while events + due.count > margin
+        for hold in due { state.holds[hold.id] = hold }
     }
 
     private mutating func loadOverdue(
