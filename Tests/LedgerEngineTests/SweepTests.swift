@@ -92,6 +92,29 @@ import WalletTesting
         }
     }
 
+    /// Holds fall due while others are being recorded, a microsecond each.
+    @Test func holdsThatFallDueWhileOthersExpireExpireToo() async throws {
+        try await Engine.run { engine in
+            let wallet = try await engine.wallet(amount: 10_000)
+            let start = engine.clock.now.advanced(byMicroseconds: 60_000_000)
+            let count = 3_000
+            for first in stride(from: 0, to: count, by: 1_000) {
+                let holds = (first..<first + 1_000).map { index in
+                    let later = index < 1_500 ? 0 : Int64(index)
+                    return hold(wallet, 1, until: start.advanced(byMicroseconds: later))
+                }
+                let batch = BatchTests.batch(holds, key: "b-\(first)", isAtomic: true)
+                #expect(try await engine.submit(batch).outcomes?.count == 1_000)
+            }
+            let before = try await engine.head()
+            engine.clock.advance(byMicroseconds: 60_000_000)
+            let spent = try await engine.submit(withdrawal(wallet, 10_000), key: "all")
+            #expect(spent.event?.position == before.position + Int64(count) + 1)
+            #expect(try await expiries(engine, after: before.position).count == count)
+            _ = try await Verifier(store: engine.base).verify()
+        }
+    }
+
     @Test(arguments: [FaultyLedgerStore.Fault.lostAfterCommit, .lostBeforeCommit])
     func sweepOfUnknownOutcomeIsRecordedOnce(_ fault: FaultyLedgerStore.Fault) async throws {
         try await Engine.run { engine in
