@@ -71,6 +71,9 @@ private struct AlteredSnapshot: LedgerSnapshot {
     func dueHolds(of wallets: [WalletID], at instant: Instant) throws -> [Hold] {
         alteration.holds(try base.dueHolds(of: wallets, at: instant))
     }
+    func dueHolds(at instant: Instant, limit: Int) throws -> [Hold] {
+        alteration.holds(try base.dueHolds(at: instant, limit: limit))
+    }
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
         try base.unrecordedExpiries(of: wallet, at: instant)
     }

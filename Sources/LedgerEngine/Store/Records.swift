@@ -105,6 +105,24 @@ package struct KeyRecord: Hashable, Sendable {
     }
 }
 
+/// Tells which keys lead to which events of the log, as the log is read from its beginning.
+package struct KeysOfLog: Sendable {
+    /// The keys of the batches that events came from so far.
+    private var batches: Set<Digest> = []
+
+    package init() {}
+
+    /// The keys that lead to the next event: its own, and that of the batch which it is first of.
+    package mutating func records(of event: Event) -> [KeyRecord] {
+        guard let stamp = event.cause.idempotency else { return [] }
+        var records = [KeyRecord(key: stamp.key, position: event.position)]
+        if let batch = stamp.batch, batches.insert(batch.key).inserted {
+            records.append(KeyRecord(key: batch.key, position: event.position))
+        }
+        return records
+    }
+}
+
 /// A refusal that is remembered under its idempotency key.
 package struct RefusalRecord: Hashable, Sendable {
     package var key: Digest

@@ -57,8 +57,7 @@ private struct Audit {
     private var state = LedgerState()
     private var reversedAmounts: [Int64: Int64] = [:]
     private var expected = Tally()
-    /// The keys of the batches that events came from so far.
-    private var batches: Set<Digest> = []
+    private var keys = KeysOfLog()
 
     init(head: Head, epochs: [Epoch]) {
         self.head = head
@@ -184,19 +183,14 @@ private struct Audit {
 
 extension Audit {
     private mutating func compareKeys(_ events: [Event], _ snapshot: any LedgerSnapshot) throws {
-        var records: [KeyRecord] = []
         for event in events {
-            guard let stamp = event.cause.idempotency else { continue }
-            records.append(KeyRecord(key: stamp.key, position: event.position))
-            guard let batch = stamp.batch else { continue }
+            guard let batch = event.cause.idempotency?.batch else { continue }
             guard (0..<batch.size).contains(batch.index) else {
                 throw LogFault(
                     position: event.position, reason: "its place in its batch is impossible")
             }
-            if batches.insert(batch.key).inserted {
-                records.append(KeyRecord(key: batch.key, position: event.position))
-            }
         }
+        let records = events.flatMap { keys.records(of: $0) }
         let rows = Dictionary(
             try snapshot.keys(records.map(\.key)).map { ($0.key, $0) },
             uniquingKeysWith: { first, _ in first })
