@@ -97,14 +97,14 @@ import WalletTesting
         try await Engine.run { engine in
             let wallet = try await engine.wallet(amount: 10_000)
             let start = engine.clock.now.advanced(byMicroseconds: 60_000_000)
-            let count = 3_000
-            for first in stride(from: 0, to: count, by: 1_000) {
-                let holds = (first..<first + 1_000).map { index in
-                    let later = index < 1_500 ? 0 : Int64(index)
+            let count = 1_200
+            for first in stride(from: 0, to: count, by: 600) {
+                let holds = (first..<first + 600).map { index in
+                    let later = index < 1_100 ? 0 : Int64(index)
                     return hold(wallet, 1, until: start.advanced(byMicroseconds: later))
                 }
                 let batch = BatchTests.batch(holds, key: "b-\(first)", isAtomic: true)
-                #expect(try await engine.submit(batch).outcomes?.count == 1_000)
+                #expect(try await engine.submit(batch).outcomes?.count == 600)
             }
             let before = try await engine.head()
             engine.clock.advance(byMicroseconds: 60_000_000)

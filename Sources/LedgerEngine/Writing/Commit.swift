@@ -289,7 +289,9 @@ extension Commit {
                 return batch.refused(Refusal(.idempotencyKeyReused))
             }
             known[batch.key]?.outcome = earlier.outcome.replayed
-            if case .refused(let outcome) = earlier.outcome, outcome.refusal.settledBatchSize == nil {
+            if case .refused(let outcome) = earlier.outcome,
+                outcome.refusal.settledBatchSize == nil
+            {
                 return .refused(outcome)
             }
         }

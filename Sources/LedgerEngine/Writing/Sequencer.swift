@@ -8,7 +8,8 @@ import WalletCore
 /// A unit of the queue is a request, a batch of them, or a sweep of expired holds. A unit is never
 /// divided; it may share its transaction with its neighbours.
 package final class Sequencer: Sendable {
-    /// The limits of the queue and of a transaction; each has a default that is documented for operators.
+    /// The limits of the queue and of a transaction; each has a default that is documented for
+    /// operators.
     package struct Limits: Hashable, Sendable {
         /// Commands in one transaction at most, but for a batch that is larger and comes alone.
         package var maxBatch = 256

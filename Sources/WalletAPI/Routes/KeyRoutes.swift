@@ -12,7 +12,8 @@ struct KeyRoutes: Sendable {
         [Route(.get, "/v1/idempotency-keys/{key}", scope: .read, outcome)]
     }
 
-    /// The first answer again, and of a batch what its events tell; of the caller's own keys only, since the caller is part of a key.
+    /// The first answer again, and of a batch what its events tell; of the caller's own keys only,
+    /// since the caller is part of a key.
     @Sendable private func outcome(_ request: APIRequest) async throws -> APIResponse {
         try request.query.allow()
         let key = request.parameters[0]

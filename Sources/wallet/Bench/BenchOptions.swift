@@ -48,8 +48,8 @@ struct BenchOptions: ParsableArguments {
     var mix = Mix.transfers
     @Option(
         help: """
-            Transfers in one request, 1 to 1000, as an atomic batch; throughput and CPU are counted \
-            for each transfer.
+            Transfers in one request, 1 to 1000, as an atomic batch; throughput and CPU are \
+            counted for each transfer.
             """)
     var batch = 1
     @Option(help: "Minor units that each wallet starts with.")
@@ -94,7 +94,8 @@ struct BenchOptions: ParsableArguments {
     var load: Load {
         Load(
             connections: connections.first ?? 64, duration: Self.time(duration),
-            warmup: Self.time(warmup), rate: rate, wallets: wallets, zipf: zipf, mix: mix, batch: batch,
+            warmup: Self.time(warmup), rate: rate, wallets: wallets, zipf: zipf, mix: mix,
+            batch: batch,
             funds: funds, timeout: Self.time(timeout), seed: seed)
     }
 

@@ -57,10 +57,12 @@ extension Load {
             case .max: "closed loop"
             case .perSecond(let rate): "open loop at \(Figure.short(rate)) /s"
             }
+        let grouping = batch > 1 ? " in batches of \(batch)" : ""
         let seconds = Figure.short(Double(duration.nanoseconds) / 1e9)
         let before = Figure.short(Double(warmup.nanoseconds) / 1e9)
         return
-            "\(mix)\(batch > 1 ? " in batches of \(batch)" : ""), \(Figure.grouped(wallets)) wallets (\(choice)), \(connections) connections, "
+            "\(mix)\(grouping), \(Figure.grouped(wallets)) wallets (\(choice)), "
+            + "\(connections) connections, "
             + "\(pace), \(seconds) s after \(before) s of warm-up"
     }
 }
