@@ -10,6 +10,12 @@ package struct CanonicalJSON: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// Takes what has been written so far; what is written next goes on from there.
+    package mutating func drain() -> [UInt8] {
+        defer { bytes.removeAll(keepingCapacity: true) }
+        return bytes
+    }
+
     package mutating func beginObject() { open(UInt8(ascii: "{")) }
     package mutating func endObject() { close(UInt8(ascii: "}")) }
     package mutating func beginArray() { open(UInt8(ascii: "[")) }

@@ -27,8 +27,10 @@ struct WalletService {
     func run() async throws {
         try await seedBootstrapKey()
         let developmentKey = try await makeDevelopmentKey()
+        let feed = LogFeed()
         let sequencer = Sequencer(
             store: store, limits: settings.limits, entropy: SystemEntropy.next,
+            announce: { feed.announce($0.position) },
             report: { [logger] error in
                 logger.error("a transaction failed", metadata: ["error": "\(error)"])
             })
@@ -36,6 +38,7 @@ struct WalletService {
         let readiness = Readiness()
         let responder = WalletServer.responder(
             store: store, sequencer: sequencer, queries: queries, readiness: readiness,
+            feed: feed, eventStreams: settings.server.eventStreams,
             maximumBody: settings.server.maximumBody, entropy: SystemEntropy.next, logger: logger)
         var quiet = logger
         quiet.logLevel = max(settings.logLevel, .notice)
@@ -48,14 +51,16 @@ struct WalletService {
                 StandardOutput.write(DevelopmentGuide(url: url, key: developmentKey).text)
             }
         }
-        // Stopped in reverse: readiness first, then the listener, then the queue.
+        // Stopped in reverse: readiness first, then the streams of events, which would keep the
+        // listener from ending, then the listener, then the queue.
         var configuration = ServiceGroupConfiguration(
             services: [
                 .init(service: SequencerService(sequencer: sequencer)),
                 .init(
                     service: SweeperService(
                         sequencer: sequencer, interval: settings.sweepInterval, logger: logger)),
-                .init(service: application), .init(service: ReadinessService(readiness: readiness)),
+                .init(service: application), .init(service: LogFeedService(feed: feed)),
+                .init(service: ReadinessService(readiness: readiness)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         configuration.maximumGracefulShutdownDuration = settings.shutdownTimeout
@@ -154,6 +159,15 @@ private struct SweeperService: Service {
             // The sequencer has reported why; the next turn is another try.
             logger.debug("a sweep failed", metadata: ["error": "\(error)"])
         }
+    }
+}
+
+/// Wakes those who follow the log now and then, and sends them home as a step of a stop.
+private struct LogFeedService: Service {
+    let feed: LogFeed
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await feed.run() }
     }
 }
 

@@ -143,18 +143,7 @@ package struct Queries: Sendable {
                     isFinal: present <= head.recordedAt)
             }
             guard instant <= present else { throw QueryError.futureTimestamp }
-            var view = BalanceView(
-                wallet: id, currency: wallet.currency, total: 0, held: 0, version: 0,
-                at: instant, existed: false, isFinal: instant <= head.recordedAt)
-            guard let entry = try snapshot.lastEntry(of: id, at: instant) else { return view }
-            view.total = entry.total
-            view.held = entry.held
-            view.version = entry.version
-            view.existed = true
-            if entry.held > 0 {
-                view.held -= try snapshot.unrecordedExpiries(of: id, at: instant)
-            }
-            return view
+            return try snapshot.balance(of: wallet, at: instant, head)
         }
     }
 
@@ -190,6 +179,24 @@ package struct Queries: Sendable {
         }
     }
 
+    /// A place in the log: the position on the timeline that it belongs to.
+    ///
+    /// - Parameter epoch: the timeline that the caller believes it belongs to, if he has a belief.
+    /// - Throws: ``QueryError/unknownToken`` for a position that the log has not come to, or that
+    ///   was recorded on another timeline.
+    package func place(
+        _ position: Int64, epoch: Int64?, after token: ConsistencyToken?
+    ) async throws -> Reading<ConsistencyToken> {
+        try await read(after: token) { snapshot, head in
+            let epochs = try snapshot.epochs()
+            let recordedIn = epochs.last { $0.firstPosition <= position } ?? epochs.first
+            let place = ConsistencyToken(
+                epoch: epoch ?? recordedIn?.epoch ?? head.epoch, position: position)
+            guard place.isKnown(to: head, epochs: epochs) else { throw QueryError.unknownToken }
+            return place
+        }
+    }
+
     /// The log after a position, in order.
     ///
     /// - Parameter limit: how many records at most.
@@ -216,6 +223,22 @@ extension Wallet {
 }
 
 extension LedgerSnapshot {
+    /// A wallet's balance as of an instant that is not later than the present.
+    func balance(of wallet: Wallet, at instant: Instant, _ head: Head) throws -> BalanceView {
+        var view = BalanceView(
+            wallet: wallet.id, currency: wallet.currency, total: 0, held: 0, version: 0,
+            at: instant, existed: false, isFinal: instant <= head.recordedAt)
+        guard let entry = try lastEntry(of: wallet.id, at: instant) else { return view }
+        view.total = entry.total
+        view.held = entry.held
+        view.version = entry.version
+        view.existed = true
+        if entry.held > 0 {
+            view.held -= try unrecordedExpiries(of: wallet.id, at: instant)
+        }
+        return view
+    }
+
     /// How many callers' uses of one reference are looked at; each caller has one a wallet.
     private var referenceLimit: Int { 1_000 }
 

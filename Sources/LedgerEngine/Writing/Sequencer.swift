@@ -71,6 +71,7 @@ package final class Sequencer: Sendable {
     private let store: any LedgerStore
     private let executor: CommitExecutor
     private let limits: Limits
+    private let announce: @Sendable (Head) -> Void
     private let report: @Sendable (any Error) -> Void
     private let state = Mutex(State())
 
@@ -78,14 +79,17 @@ package final class Sequencer: Sendable {
     ///
     /// - Parameters:
     ///   - entropy: random bits for identifiers.
+    ///   - announce: is told of the head after every commit, when its callers have been answered.
     ///   - report: is told of every transaction that failed, for the log.
     package init(
         store: any LedgerStore, limits: Limits = Limits(),
         entropy: @escaping @Sendable () -> UInt64,
+        announce: @escaping @Sendable (Head) -> Void = { _ in },
         report: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
         self.store = store
         self.limits = limits
+        self.announce = announce
         self.report = report
         executor = CommitExecutor(entropy: entropy)
     }
@@ -256,6 +260,7 @@ extension Sequencer {
             for (pending, outcome) in zip(group, result.outcomes) {
                 pending.finish(.success((outcome, token)))
             }
+            announce(result.head)
         } catch StoreError.commitUnknown {
             report(StoreError.commitUnknown)
             note { $0.unknownCommits += 1 }

@@ -126,12 +126,7 @@ struct ReadRoutes: Sendable {
 
     @Sendable private func events(_ request: APIRequest) async throws -> APIResponse {
         try request.query.allow("after", "limit", "cursor")
-        var position: Int64 = 0
-        if let text = request.query["after"] {
-            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(text)
-            else { throw Problem.malformed("`after` must be a position, 0 or greater.") }
-            position = number
-        }
+        var position = try request.position("after") ?? 0
         let page = try PageRequest(request.query, filters: "events")
         if let after = page.after {
             guard after.count == 8 else { throw Problem.malformed("`cursor` cannot be read.") }

@@ -128,6 +128,14 @@ extension APIRequest {
         return version
     }
 
+    /// The position in a query parameter.
+    func position(_ name: String) throws(Problem) -> Int64? {
+        guard let text = query[name] else { return nil }
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(text)
+        else { throw .malformed("`\(name)` must be a position, 0 or greater.") }
+        return number
+    }
+
     /// The instant in a query parameter.
     func instant(_ name: String) throws(Problem) -> Instant? {
         guard let text = query[name] else { return nil }

@@ -41,13 +41,19 @@ struct APIRequest: Sendable {
 struct APIResponse: Sendable {
     var status: Int
     var headers: HTTPFields = [:]
-    var body: [UInt8]
+    var body: APIBody
 
     init(_ status: Int, _ write: (inout CanonicalJSON) -> Void) {
         self.status = status
         var json = CanonicalJSON(capacity: 768)
         write(&json)
-        body = json.bytes
+        body = .bytes(json.bytes)
+    }
+
+    init(_ status: Int, contentType: String, stream: BodyStream) {
+        self.status = status
+        body = .stream(stream)
+        headers[.contentType] = contentType
     }
 
     /// The same, telling which place of the log it reflects.
@@ -61,7 +67,9 @@ struct APIResponse: Sendable {
 extension HTTPField.Name {
     static let idempotencyKey = named("Idempotency-Key")
     static let idempotencyReplayed = named("Idempotency-Replayed")
+    static let accelBuffering = named("X-Accel-Buffering")
     static let consistencyToken = named("Consistency-Token")
+    static let lastEventID = named("Last-Event-ID")
     static let requestID = named("X-Request-Id")
 
     private static func named(_ name: String) -> HTTPField.Name {

@@ -2,7 +2,8 @@ import NIOCore
 import NIOHTTPTypes
 
 /// Closes connections whose request does not arrive whole in time, so that clients who send a byte
-/// a minute cannot hold connections for ever.
+/// a minute cannot hold connections for ever; and, by a ``StallWatch``, those whose answer is not
+/// taken.
 ///
 /// Sits at both ends of the HTTP decoder: the bytes arrive at ``ByteWatch``, the end of the request
 /// at this handler. A request that arrives in one piece costs no timer.
@@ -11,14 +12,16 @@ final class RequestDeadline: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundOut = HTTPRequestPart
 
     private let watch: ByteWatch
+    private let stallWatch: StallWatch
 
-    init(_ timeout: TimeAmount) {
+    init(_ timeout: TimeAmount, write writeTimeout: TimeAmount) {
         watch = ByteWatch(timeout)
+        stallWatch = StallWatch(writeTimeout)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         // Fails only on a channel that is closed already, where there is nothing to watch.
-        try? context.pipeline.syncOperations.addHandler(watch, position: .first)
+        try? context.pipeline.syncOperations.addHandlers(watch, stallWatch, position: .first)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

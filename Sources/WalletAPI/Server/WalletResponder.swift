@@ -48,9 +48,13 @@ package struct WalletResponder: HTTPResponder {
         if answer.headers[.contentType] == nil {
             answer.headers[.contentType] = "application/json"
         }
+        let body: ResponseBody
+        switch answer.body {
+        case .bytes(let bytes): body = .init(byteBuffer: ByteBuffer(bytes: bytes))
+        case .stream(let stream): body = .init(stream, of: request, requestID, logger)
+        }
         return Response(
-            status: .init(code: answer.status), headers: answer.headers,
-            body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
+            status: .init(code: answer.status), headers: answer.headers, body: body)
     }
 
     private func answerTo(_ request: Request, _ requestID: String) async throws -> APIResponse {
@@ -81,7 +85,12 @@ package struct WalletResponder: HTTPResponder {
             query: try Query(parts.count > 1 ? parts[1] : nil),
             body: route.method == .post ? try await body(of: request) : [],
             caller: caller, requestID: requestID)
-        return try await route.handler(apiRequest)
+        var answer = try await route.handler(apiRequest)
+        if case .stream(var stream) = answer.body {
+            stream.reauthorise = { _ = try await authorise(request.headers, for: route) }
+            answer.body = .stream(stream)
+        }
+        return answer
     }
 
     private func authorise(_ headers: HTTPFields, for route: Route) async throws -> Caller? {

@@ -18,15 +18,21 @@ package enum WalletServer {
         package var idleTimeout: Int64 = 60
         /// How long a request may take to arrive whole, in seconds.
         package var readTimeout: Int64 = 10
+        /// How long a client may take nothing of an answer that waits for it, in seconds.
+        package var writeTimeout: Int64 = 30
+        package var eventStreams = EventStreamLimits()
 
         package init() {}
     }
 
     /// What answers requests, without a listener.
     ///
-    /// - Parameter entropy: random bits for salts.
+    /// - Parameters:
+    ///   - feed: tells the streams of events that there are new ones.
+    ///   - entropy: random bits for salts.
     package static func responder(
         store: any LedgerStore, sequencer: Sequencer, queries: Queries, readiness: Readiness,
+        feed: LogFeed = LogFeed(), eventStreams: EventStreamLimits = EventStreamLimits(),
         maximumBody: Int = Configuration().maximumBody,
         entropy: @escaping @Sendable () -> UInt64, logger: Logger
     ) -> WalletResponder {
@@ -43,6 +49,8 @@ package enum WalletServer {
                 + ReadRoutes(queries: queries).routes
                 + HoldRoutes(queries: queries).routes
                 + KeyRoutes(queries: queries, renderer: renderer).routes
+                + StatementRoutes(queries: queries).routes
+                + EventStreamRoutes(queries: queries, feed: feed, limits: eventStreams).routes
                 + HealthRoutes(queries: queries, readiness: readiness).routes,
             authenticator: Authenticator(store: store), maximumBody: maximumBody, logger: logger)
     }
@@ -55,11 +63,12 @@ package enum WalletServer {
         onReady: @escaping @Sendable (Int) -> Void
     ) -> Application<WalletResponder> {
         let readTimeout = TimeAmount.seconds(configuration.readTimeout)
+        let writeTimeout = TimeAmount.seconds(configuration.writeTimeout)
         return Application(
             responder: responder,
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [RequestDeadline(readTimeout)],
+                    additionalChannelHandlers: [RequestDeadline(readTimeout, write: writeTimeout)],
                     idleTimeout: .seconds(configuration.idleTimeout),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768,

@@ -111,7 +111,9 @@ extension Problem {
                 "The ledger does not know this Consistency-Token: it is ahead of the log, or its "
                     + "timeline was lost in a restore. Read again without it.")
         case .futureTimestamp:
-            self.init(.futureTimestamp, "`at` is later than now.")
+            self.init(
+                .futureTimestamp, "The instant asked for, or the period's start, is later than now."
+            )
         }
     }
 }

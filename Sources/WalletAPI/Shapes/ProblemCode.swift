@@ -11,6 +11,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case transactionNotFound = "TRANSACTION_NOT_FOUND"
     case holdNotFound = "HOLD_NOT_FOUND"
     case methodNotAllowed = "METHOD_NOT_ALLOWED"
+    case notAcceptable = "NOT_ACCEPTABLE"
     case referenceAlreadyUsed = "REFERENCE_ALREADY_USED"
     case tokenUnknown = "TOKEN_UNKNOWN"
     case versionMismatch = "VERSION_MISMATCH"
@@ -46,6 +47,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .forbidden: 403
         case .notFound, .walletNotFound, .transactionNotFound, .holdNotFound: 404
         case .methodNotAllowed: 405
+        case .notAcceptable: 406
         case .referenceAlreadyUsed, .tokenUnknown: 409
         case .versionMismatch: 412
         case .bodyTooLarge: 413

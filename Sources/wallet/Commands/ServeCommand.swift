@@ -55,6 +55,12 @@ struct ServeOptions: ParsableArguments {
     var idleTimeoutSeconds: String?
     @Option(help: "Seconds that a request may take to arrive whole (10).")
     var readTimeoutSeconds: String?
+    @Option(help: "Seconds that a client may take nothing of an answer (30).")
+    var writeTimeoutSeconds: String?
+    @Option(help: "Streams of events at most; more are answered 503 (64).")
+    var maxEventStreams: String?
+    @Option(help: "Seconds between signs of life on a stream without events (15).")
+    var eventHeartbeatSeconds: String?
     @Option(help: "Database connections for reading (2).")
     var readConnections: String?
     @Option(help: "Milliseconds added to each commit, to imitate a slower disk (0).")
@@ -87,6 +93,9 @@ struct ServeSettings {
             "maxConnections": options.maxConnections, "maxBodyBytes": options.maxBodyBytes,
             "idleTimeoutSeconds": options.idleTimeoutSeconds,
             "readTimeoutSeconds": options.readTimeoutSeconds,
+            "writeTimeoutSeconds": options.writeTimeoutSeconds,
+            "maxEventStreams": options.maxEventStreams,
+            "eventHeartbeatSeconds": options.eventHeartbeatSeconds,
             "readConnections": options.readConnections, "commitDelayMs": options.commitDelayMs,
             "sweepIntervalSeconds": options.sweepIntervalSeconds,
             "shutdownTimeoutSeconds": options.shutdownTimeoutSeconds,
@@ -103,6 +112,13 @@ struct ServeSettings {
             "idleTimeoutSeconds", default: server.idleTimeout, in: 1...3_600)
         server.readTimeout = try settings.integer(
             "readTimeoutSeconds", default: server.readTimeout, in: 1...3_600)
+        server.writeTimeout = try settings.integer(
+            "writeTimeoutSeconds", default: server.writeTimeout, in: 1...3_600)
+        server.eventStreams.maximum = try settings.integer(
+            "maxEventStreams", default: server.eventStreams.maximum, in: 0...10_000)
+        let heartbeat: Int64 = try settings.integer(
+            "eventHeartbeatSeconds", default: 15, in: 1...3_600)
+        server.eventStreams.heartbeat = .seconds(heartbeat)
         limits.maxBatch = try settings.integer(
             "maxBatch", default: limits.maxBatch, in: 1...10_000)
         limits.maxBatchBytes = try settings.integer(
