@@ -14,11 +14,13 @@ struct Answer: Sendable {
 
     init(_ response: Response) async throws {
         let collector = Collector()
-        try await response.body.write(collector)
+        let kind = response.headers[.contentType]?.prefix { $0 != ";" } ?? ""
+        // A stream of events has no end, and needs a socket.
+        if kind != "text/event-stream" { try await response.body.write(collector) }
         status = response.status.code
         headers = response.headers
         body = collector.bytes
-        json = try JSONParser.parse(body)
+        json = kind.hasSuffix("json") ? try JSONParser.parse(body) : .null
     }
 
     func header(_ name: String) -> String? {

@@ -1,5 +1,5 @@
 /// The kinds of answer that a client takes, by its `Accept` header (RFC 9110 §12.5.1).
-struct Accept: Sendable {
+package struct Accept: Sendable {
     /// How many kinds are looked at; the header's length is limited already.
     private static let maximumRanges = 64
 
@@ -13,7 +13,7 @@ struct Accept: Sendable {
     private var ranges: [MediaRange] = []
 
     /// Reads the header; one that is absent or empty takes everything.
-    init(_ header: String?) {
+    package init(_ header: String?) {
         for part in (header ?? "").split(separator: ",").prefix(Accept.maximumRanges) {
             let members = part.split(separator: ";", omittingEmptySubsequences: false)
                 .map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
@@ -26,7 +26,7 @@ struct Accept: Sendable {
     }
 
     /// The kind that the client likes best; of those it likes equally, the one offered first.
-    func best(of offers: String...) -> String? {
+    package func best(of offers: String...) -> String? {
         guard !ranges.isEmpty else { return offers.first }
         var best: (kind: String, quality: Int)?
         for offer in offers {

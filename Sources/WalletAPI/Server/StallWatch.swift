@@ -13,6 +13,19 @@ final class StallWatch: ChannelDuplexHandler {
     /// How long a client may take nothing once the service is stopping.
     static let stoppingTimeout: TimeAmount = .seconds(2)
 
+    /// What the operating system may hold of an answer beyond what is on the network. Without it,
+    /// megabytes wait there for a client that does not read, and a slow one seems to stand still.
+    private static let unsentLimit = 131_072
+
+    /// TCP_NOTSENT_LOWAT, which has no name in SwiftNIO.
+    private static var unsentOption: ChannelOptions.Types.SocketOption {
+        #if os(Linux)
+        .init(level: .tcp, name: .init(rawValue: 25))
+        #else
+        .init(level: .tcp, name: .init(rawValue: 0x201))
+        #endif
+    }
+
     private var timeout: TimeAmount
     private var written = 0
     private var takenBefore = 0
@@ -20,6 +33,12 @@ final class StallWatch: ChannelDuplexHandler {
 
     init(_ timeout: TimeAmount) {
         self.timeout = timeout
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        // Only a help: a system that knows no such option buffers more.
+        try? context.channel.syncOptions?.setOption(
+            StallWatch.unsentOption, value: StallWatch.unsentLimit)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

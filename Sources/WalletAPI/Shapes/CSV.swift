@@ -1,4 +1,4 @@
-import WalletCore
+package import WalletCore
 
 /// Writes comma-separated values as RFC 4180 has them: lines end with CRLF, text stands in quotes
 /// and its quotes are doubled.
@@ -7,18 +7,20 @@ import WalletCore
 /// before it if it begins with one of `= + - @`, their full-width twins, a tab or a line break;
 /// control characters other than tab and line breaks become U+FFFD. Numbers are ours, and stand
 /// as they are.
-struct CSV: Sendable {
+package struct CSV: Sendable {
     private var bytes: [UInt8] = []
     private var isAtStartOfLine = true
 
+    package init() {}
+
     /// Takes what has been written so far.
-    mutating func drain() -> [UInt8] {
+    package mutating func drain() -> [UInt8] {
         defer { bytes.removeAll(keepingCapacity: true) }
         return bytes
     }
 
     /// A field that somebody else chose.
-    mutating func text(_ text: String?) {
+    package mutating func text(_ text: String?) {
         separate()
         guard let text else { return }
         bytes.append(UInt8(ascii: "\""))
@@ -38,32 +40,32 @@ struct CSV: Sendable {
     }
 
     /// A field of ours that needs no quotes: a name, a time, an identifier.
-    mutating func plain(_ value: String) {
+    package mutating func plain(_ value: String) {
         separate()
         bytes.append(contentsOf: value.utf8)
     }
 
-    mutating func integer(_ value: Int64) {
+    package mutating func integer(_ value: Int64) {
         separate()
         bytes.appendDecimal(value)
     }
 
-    mutating func identifier<Kind>(_ value: Identifier<Kind>?) {
+    package mutating func identifier<Kind>(_ value: Identifier<Kind>?) {
         separate()
         value?.append(to: &bytes)
     }
 
-    mutating func instant(_ value: Instant) {
+    package mutating func instant(_ value: Instant) {
         separate()
         value.appendRFC3339(to: &bytes)
     }
 
     /// Fields without a value.
-    mutating func empty(_ count: Int = 1) {
+    package mutating func empty(_ count: Int = 1) {
         for _ in 0..<count { separate() }
     }
 
-    mutating func endLine() {
+    package mutating func endLine() {
         bytes.append(contentsOf: "\r\n".utf8)
         isAtStartOfLine = true
     }

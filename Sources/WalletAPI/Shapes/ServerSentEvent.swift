@@ -1,18 +1,18 @@
-import LedgerEngine
-import WalletCore
+package import LedgerEngine
+package import WalletCore
 
 /// The lines of an event stream (WHATWG HTML §9.2).
-enum ServerSentEvent {
-    static let contentType = "text/event-stream"
+package enum ServerSentEvent {
+    package static let contentType = "text/event-stream"
 
     /// The first lines: how long a client should wait before it comes back, in milliseconds.
-    static let opening = Array("retry: 1000\n\n".utf8)
+    package static let opening = Array("retry: 1000\n\n".utf8)
 
     /// A comment that says nothing but that the stream is alive.
-    static let heartbeat = Array(": alive\n\n".utf8)
+    package static let heartbeat = Array(": alive\n\n".utf8)
 
     /// Appends an event of the log; its JSON has no line break, since it escapes all controls.
-    static func append(_ record: LogRecord, _ event: Event, to bytes: inout [UInt8]) {
+    package static func append(_ record: LogRecord, _ event: Event, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: "id: ".utf8)
         bytes.append(contentsOf: id(of: event.place).utf8)
         bytes.append(contentsOf: "\nevent: ".utf8)
@@ -25,10 +25,12 @@ enum ServerSentEvent {
     }
 
     /// A place in the log as an event's id, `1763961898123456-88123`.
-    static func id(of place: ConsistencyToken) -> String { "\(place.epoch)-\(place.position)" }
+    package static func id(of place: ConsistencyToken) -> String {
+        "\(place.epoch)-\(place.position)"
+    }
 
     /// The place that an event's id names.
-    static func place(of id: String) -> ConsistencyToken? {
+    package static func place(of id: String) -> ConsistencyToken? {
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let epoch = decimal(parts[0]), let position = decimal(parts[1])
         else { return nil }
