@@ -1,6 +1,7 @@
 import LedgerEngine
-import Synchronization
 import Testing
+import WalletCore
+import WalletTesting
 
 @Suite("The feed of the log", .timeLimit(.minutes(1)))
 struct LogFeedTests {
@@ -78,6 +79,27 @@ struct LogFeedTests {
                 #expect(await group.next() == .stopped)
             }
             #expect(feed.waiters == 0)
+        }
+    }
+
+    @Test("is told of every commit by the sequencer")
+    func sequencer() async throws {
+        let feed = LogFeed()
+        let clock = ManualClock()
+        let sequencer = Sequencer(
+            store: InMemoryLedgerStore(ledger: Fixture.ledger) { clock.now },
+            entropy: SeededEntropy(seed: 1).next, announce: { feed.announce($0.position) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await sequencer.run() }
+            defer { sequencer.stop() }
+            for position in 1...3 as ClosedRange<Int64> {
+                _ = try await sequencer.submit(
+                    Fixture.submission(
+                        .openWallet(userID: "alice", currency: Fixture.currency("USD")),
+                        key: "key-\(position)"))
+                #expect(await feed.next(after: position - 1) == .moved)
+                #expect(feed.latest == position)
+            }
         }
     }
 
