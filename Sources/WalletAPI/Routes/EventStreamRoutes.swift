@@ -44,7 +44,8 @@ struct EventStreamRoutes: Sendable {
         let wanted = try request.streamStart()
         guard !feed.isStopped, let slot = slots.take() else {
             throw Problem(
-                .overloaded, "This instance has as many streams as it can serve. Try again.")
+                .overloaded,
+                "This instance has as many streams as it can serve, or is stopping. Try again.")
         }
         let start: Reading<ConsistencyToken>
         do {
