@@ -48,9 +48,13 @@ struct WalletService {
                 StandardOutput.write(DevelopmentGuide(url: url, key: developmentKey).text)
             }
         }
-        // Stopped in reverse: readiness first, then the listener, then the queue.
+        // Stopped in reverse: readiness first, then the listener, then the queue; the last anchor
+        // is of all that was recorded.
         var configuration = ServiceGroupConfiguration(
             services: [
+                .init(
+                    service: AnchorService(
+                        queries: queries, settings: settings.anchors, logger: logger)),
                 .init(service: SequencerService(sequencer: sequencer)),
                 .init(
                     service: SweeperService(
