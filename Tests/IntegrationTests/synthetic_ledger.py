@@ -39,6 +39,7 @@ class SyntheticLedger:
         self.hash = self.genesis = sha256(
             b"wallet-ledger-v1", bytes.fromhex(LEDGER.replace("-", "")))
         self.wallets, self.holds, self.texts, self.keys = {}, {}, [], []
+        self.batch = None
 
     # --- What events are made of ---
 
@@ -54,7 +55,17 @@ class SyntheticLedger:
         key = f"k-{self.position + 1}"
         own = scope(self.principal) + prefixed(key)
         self.keys.append((key, instruction))
-        return {"key": sha256(own).hex(), "fingerprint": sha256(own, canonical(instruction)).hex()}
+        stamp = {"key": sha256(own).hex(), "fingerprint": sha256(own, canonical(instruction)).hex()}
+        if self.batch:
+            stamp["batch"] = dict(self.batch)
+            self.batch["index"] += 1
+        return stamp
+
+    def begin_batch(self, size):
+        """The next events come from one batch."""
+        key = scope(self.principal) + prefixed(f"b-{self.position}")
+        self.batch = {"key": sha256(key).hex(), "fingerprint": sha256(key, b"{}").hex(),
+                      "index": 0, "size": size, "atomic": True}
 
     def event(self, kind, command, change, postings=(), held=(), instruction=None, text=None):
         """Chains one event, and returns its line. `held` says how much more wallets hold."""
@@ -207,7 +218,7 @@ def sealed(lines):
 
 
 def every_type(rng):
-    """A ledger with every type of event, two timelines, text, a refusal and API keys."""
+    """A ledger with every type of event, a batch, two timelines, text, refusals and API keys."""
     made = SyntheticLedger(rng, epochs=[(EPOCH, 1), (EPOCH + 9, 8)])
     events = [made.open("ada", text={"description": "é \"x\"", "metadata": {"a": "1", "b": ""}}),
               made.open("bob"), made.open("cy"), made.open("jo", "JPY")]
@@ -225,6 +236,9 @@ def every_type(rng):
                made.status("walletFrozen", "freeze", ada, {"description": "asked for"}),
                made.status("walletUnfrozen", "unfreeze", ada),
                made.status("walletClosed", "close", cy), made.transfer(ada, bob, 1)]
+    made.begin_batch(2)
+    events += [made.deposit(ada, 7), made.transfer(ada, bob, 7)]
+    made.batch = None
     refusals = [canonical({
         "refusal": sha256(scope("shop"), prefixed(f"refused-{index}")).hex(),
         "fingerprint": sha256(b"x").hex(), "recordedAt": made.time, "requestId": "r-1",
