@@ -2,24 +2,24 @@
 ///
 /// A cursor, not a parser: the reader knows which member comes next, and anything else at that
 /// place is a fault in the log.
-struct CanonicalReader {
+package struct CanonicalReader {
     /// Where the bytes are not what the ledger writes.
-    struct Malformed: Error, Hashable {
+    package struct Malformed: Error, Hashable {
         /// Offset of the byte that was not expected.
-        var offset: Int
+        package var offset: Int
     }
 
     private let bytes: [UInt8]
     private var offset = 0
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }
 
-    var malformed: Malformed { Malformed(offset: offset) }
+    package var malformed: Malformed { Malformed(offset: offset) }
 
     /// Moves over the literal if it is next.
-    mutating func skip(_ literal: StaticString) -> Bool {
+    package mutating func skip(_ literal: StaticString) -> Bool {
         let count = literal.utf8CodeUnitCount
         guard offset + count <= bytes.count else { return false }
         // Safe: a static string's buffer lives as long as the program and has this many bytes.
@@ -29,16 +29,26 @@ struct CanonicalReader {
         return true
     }
 
-    mutating func expect(_ literal: StaticString) throws(Malformed) {
+    package mutating func expect(_ literal: StaticString) throws(Malformed) {
         guard skip(literal) else { throw malformed }
     }
 
-    mutating func expectEnd() throws(Malformed) {
+    /// What is left but for the literal at the end, and moves there.
+    package mutating func rest(before literal: StaticString) throws(Malformed) -> [UInt8] {
+        let end = bytes.count - literal.utf8CodeUnitCount
+        guard end >= offset else { throw malformed }
+        let rest = Array(bytes[offset..<end])
+        offset = end
+        try expect(literal)
+        return rest
+    }
+
+    package mutating func expectEnd() throws(Malformed) {
         guard offset == bytes.count else { throw malformed }
     }
 
     /// A decimal integer without leading zeros.
-    mutating func integer() throws(Malformed) -> Int64 {
+    package mutating func integer() throws(Malformed) -> Int64 {
         let start = offset
         let isNegative = skip("-")
         let firstDigit = offset
@@ -57,14 +67,14 @@ struct CanonicalReader {
         return value
     }
 
-    mutating func boolean() throws(Malformed) -> Bool {
+    package mutating func boolean() throws(Malformed) -> Bool {
         if skip("true") { return true }
         try expect("false")
         return false
     }
 
     /// A quoted string with the escapes that the writer uses.
-    mutating func string() throws(Malformed) -> String {
+    package mutating func string() throws(Malformed) -> String {
         try expect("\"")
         var text: [UInt8] = []
         while true {
@@ -98,27 +108,27 @@ struct CanonicalReader {
         return UInt8(high << 4 | low)
     }
 
-    mutating func identifier<Kind>() throws(Malformed) -> Identifier<Kind> {
+    package mutating func identifier<Kind>() throws(Malformed) -> Identifier<Kind> {
         guard let value = Identifier<Kind>(try string()) else { throw malformed }
         return value
     }
 
-    mutating func digest() throws(Malformed) -> Digest {
+    package mutating func digest() throws(Malformed) -> Digest {
         guard let value = Digest(hex: Array(try string().utf8)) else { throw malformed }
         return value
     }
 
-    mutating func currency() throws(Malformed) -> Currency {
+    package mutating func currency() throws(Malformed) -> Currency {
         guard let value = Currency(try string()) else { throw malformed }
         return value
     }
 
-    mutating func amount() throws(Malformed) -> Amount {
+    package mutating func amount() throws(Malformed) -> Amount {
         guard let value = Amount(try integer()) else { throw malformed }
         return value
     }
 
-    mutating func instant() throws(Malformed) -> Instant {
+    package mutating func instant() throws(Malformed) -> Instant {
         Instant(microseconds: try integer())
     }
 }

@@ -104,5 +104,12 @@ private struct AlteredSnapshot: LedgerSnapshot {
     }
     func apiKey(hash: Digest) throws -> APIKey? { try base.apiKey(hash: hash) }
     func apiKeys() throws -> [APIKey] { try base.apiKeys() }
+    func texts(after position: Int64, limit: Int) throws -> [TextRecord] {
+        alteration.texts(try base.texts(after: position, limit: limit))
+    }
+    func refusals(after key: Digest?, limit: Int) throws -> [RefusalRecord] {
+        try base.refusals(after: key, limit: limit)
+    }
+    func unfinishedImport() throws -> Instant? { try base.unfinishedImport() }
     func tally() throws -> Tally { alteration.tally(try base.tally()) }
 }

@@ -49,6 +49,12 @@ package struct LedgerStoreSuite: Sendable {
         case walletIsNeverOverdrawn
         case largeNumbersAreExact
         case longListsAreLookedUp
+        case textsArePagedAndErased
+        case refusalsArePaged
+        case timelineIsReplaced
+        case unfinishedImportIsMarked
+        case projectionsAreClearedAndRebuilt
+        case everythingIsCleared
     }
 
     /// What a store did not do.
@@ -107,6 +113,12 @@ package struct LedgerStoreSuite: Sendable {
         case .walletIsNeverOverdrawn: try await walletIsNeverOverdrawn(&bench)
         case .largeNumbersAreExact: try await largeNumbersAreExact(&bench)
         case .longListsAreLookedUp: try await longListsAreLookedUp(&bench)
+        case .textsArePagedAndErased: try await textsArePagedAndErased(&bench)
+        case .refusalsArePaged: try await refusalsArePaged(bench)
+        case .timelineIsReplaced: try await timelineIsReplaced(&bench)
+        case .unfinishedImportIsMarked: try await unfinishedImportIsMarked(bench)
+        case .projectionsAreClearedAndRebuilt: try await projectionsAreClearedAndRebuilt(&bench)
+        case .everythingIsCleared: try await everythingIsCleared(&bench)
         }
     }
 }

@@ -68,4 +68,21 @@ struct RejectingTransaction: LedgerTransaction {
     func apiKey(hash: Digest) throws -> APIKey? { try base.apiKey(hash: hash) }
     func apiKeys() throws -> [APIKey] { try base.apiKeys() }
     func tally() throws -> Tally { try base.tally() }
+
+    func texts(after position: Int64, limit: Int) throws -> [TextRecord] {
+        try base.texts(after: position, limit: limit)
+    }
+    func refusals(after key: Digest?, limit: Int) throws -> [RefusalRecord] {
+        try base.refusals(after: key, limit: limit)
+    }
+    func unfinishedImport() throws -> Instant? { try base.unfinishedImport() }
+    func eraseTexts(_ positions: [Int64]) throws -> Int { try base.eraseTexts(positions) }
+    func setTimeline(_ head: Head, epochs: [Epoch]) throws {
+        try base.setTimeline(head, epochs: epochs)
+    }
+    func setUnfinishedImport(_ startedAt: Instant?) throws {
+        try base.setUnfinishedImport(startedAt)
+    }
+    func clearProjections() throws { try base.clearProjections() }
+    func clearAll(leaving head: Head) throws { try base.clearAll(leaving: head) }
 }

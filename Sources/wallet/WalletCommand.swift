@@ -8,6 +8,8 @@ struct WalletCommand: AsyncParsableCommand {
         abstract: "An exact, durable wallet service over one hash-chained log.",
         subcommands: [
             ServeCommand.self, VerifyCommand.self, KeysCommand.self, BenchCommand.self,
+            ExportCommand.self, ImportCommand.self, RebuildCommand.self, BackupCommand.self,
+            RestoreCommand.self, EraseCommand.self, AnchorCommand.self,
         ])
 }
 

@@ -52,9 +52,13 @@ struct WalletService {
             }
         }
         // Stopped in reverse: readiness first, then the streams of events, which would keep the
-        // listener from ending, then the listener, then the queue.
+        // listener from ending, then the listener, then the queue; the last anchor is of all that
+        // was recorded.
         var configuration = ServiceGroupConfiguration(
             services: [
+                .init(
+                    service: AnchorService(
+                        queries: queries, settings: settings.anchors, logger: logger)),
                 .init(service: SequencerService(sequencer: sequencer)),
                 .init(
                     service: SweeperService(

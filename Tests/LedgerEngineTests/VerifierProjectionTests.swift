@@ -111,11 +111,13 @@ private func altering<Value: Sendable>(
             $0.keys = altering({ $0.position = 6 }, where: { $0.position == 5 })
         },
         Damage("key missing", at: 14) { $0.keys = { $0.filter { $0.position != 14 } } },
-        Damage("reference's position") { $0.references = altering({ $0.use.position += 1 }) },
-        Damage("reference's transaction") {
+        Damage("reference's position", at: 3) {
+            $0.references = altering({ $0.use.position += 1 })
+        },
+        Damage("reference's transaction", at: 3) {
             $0.references = altering({ $0.use.id = TransactionID(high: 1, low: 1) })
         },
-        Damage("reference of another name") { $0.references = { _ in [] } },
+        Damage("reference of another name", at: 3) { $0.references = { _ in [] } },
         Damage("reversed amount") { $0.reversals = altering({ $0.reversedAmount -= 1 }) },
         Damage("reversal of another position") { $0.reversals = { _ in [] } },
         Damage("text", at: 1) {

@@ -82,6 +82,7 @@ package struct Queries: Sendable {
         _ body: @escaping @Sendable (any LedgerSnapshot, Head) throws -> Value
     ) async throws -> Reading<Value> {
         try await store.read { snapshot in
+            try snapshot.requireFinishedImport()
             let head = try snapshot.head()
             if let token, token != ConsistencyToken(head) {
                 guard token.isKnown(to: head, epochs: try snapshot.epochs()) else {
@@ -93,7 +94,10 @@ package struct Queries: Sendable {
     }
 
     package func head() async throws -> Head {
-        try await store.read { try $0.head() }
+        try await store.read { snapshot in
+            try snapshot.requireFinishedImport()
+            return try snapshot.head()
+        }
     }
 
     /// A wallet; `nil` where there is none.

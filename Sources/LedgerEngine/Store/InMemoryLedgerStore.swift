@@ -44,6 +44,7 @@ private struct InMemoryStorage: Sendable {
     var entries: [WalletID: [Entry]] = [:]
     var segments: [Segment] = []
     var apiKeys: [APIKey] = []
+    var unfinishedImport: Instant?
 
     init(head: Head) {
         self.head = head
@@ -149,6 +150,21 @@ private final class InMemoryTransaction: LedgerTransaction {
         }
     }
 
+    func texts(after position: Int64, limit: Int) -> [TextRecord] {
+        texts(Array(storage.texts.keys.filter { $0 > position }.sorted().prefix(limit)))
+            .sorted { $0.position < $1.position }
+    }
+
+    func refusals(after key: Digest?, limit: Int) -> [RefusalRecord] {
+        func precedes(_ left: Digest, _ right: Digest) -> Bool {
+            left.bytes.lexicographicallyPrecedes(right.bytes)
+        }
+        let later = storage.refusals.values.filter { record in
+            key.map { precedes($0, record.key) } ?? true
+        }
+        return Array(later.sorted { precedes($0.key, $1.key) }.prefix(limit))
+    }
+
     func lastEntry(of wallet: WalletID, at instant: Instant) -> Entry? {
         storage.entries[wallet]?.last { $0.recordedAt <= instant }
     }
@@ -169,6 +185,8 @@ private final class InMemoryTransaction: LedgerTransaction {
     func apiKeys() -> [APIKey] {
         storage.apiKeys.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
     }
+
+    func unfinishedImport() -> Instant? { storage.unfinishedImport }
 
     func tally() -> Tally {
         var tally = Tally()
@@ -240,6 +258,29 @@ private final class InMemoryTransaction: LedgerTransaction {
         storage.apiKeys[index].revokedAt = instant
         return true
     }
+
+    func eraseTexts(_ positions: [Int64]) -> Int {
+        Set(positions).count { storage.texts.removeValue(forKey: $0) != nil }
+    }
+
+    func setTimeline(_ head: Head, epochs: [Epoch]) {
+        storage.head = head
+        storage.epochs = epochs
+    }
+
+    func setUnfinishedImport(_ startedAt: Instant?) { storage.unfinishedImport = startedAt }
+
+    func clearProjections() {
+        storage.external = [:]
+        storage.wallets = [:]
+        storage.entries = [:]
+        storage.holds = [:]
+        storage.keys = [:]
+        storage.references = [:]
+        storage.reversals = [:]
+    }
+
+    func clearAll(leaving head: Head) { storage = InMemoryStorage(head: head) }
 
     private func require(_ condition: Bool, _ reason: String) throws {
         guard condition else { throw StoreError.rejected(reason: reason) }

@@ -71,6 +71,10 @@ package protocol LedgerSnapshot {
     /// What has been reversed of the transactions at these positions; none where nothing has.
     func reversals(_ positions: [Int64]) throws -> [ReversalRecord]
     func texts(_ positions: [Int64]) throws -> [TextRecord]
+    /// All texts, in order of their positions.
+    func texts(after position: Int64, limit: Int) throws -> [TextRecord]
+    /// All refusals, in order of their keys' bytes.
+    func refusals(after key: Digest?, limit: Int) throws -> [RefusalRecord]
 
     /// The last entry of a wallet at the instant or before.
     func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry?
@@ -83,6 +87,9 @@ package protocol LedgerSnapshot {
     /// All keys, oldest first.
     func apiKeys() throws -> [APIKey]
 
+    /// When the import began that is not finished: until it is, the ledger must not be used.
+    func unfinishedImport() throws -> Instant?
+
     /// Counts the projections' rows. Reads all of them: for the verifier only.
     func tally() throws -> Tally
 }
@@ -91,13 +98,28 @@ package protocol LedgerSnapshot {
 package protocol LedgerTransaction: LedgerSnapshot {
     /// The database's clock under the lock.
     func now() throws -> Instant
-    /// Writes what was decided; called once at most.
+    /// Writes what was decided. Only work that moves a ledger as a whole calls it more than once.
     func append(_ append: Append) throws
     /// Forgets refusals that were recorded before the instant, at most so many.
     func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws
     func insert(_ key: APIKey) throws
     /// Revokes a key; says whether there was one to revoke.
     func revokeAPIKey(id: String, at instant: Instant) throws -> Bool
+
+    /// Removes the free texts of these positions, so that nothing of them stays behind in the
+    /// tables; says how many there were.
+    func eraseTexts(_ positions: [Int64]) throws -> Int
+
+    // MARK: Moving a ledger as a whole
+
+    /// Says which ledger this is, which timelines it has had, and how far it is.
+    func setTimeline(_ head: Head, epochs: [Epoch]) throws
+    /// Marks the ledger as one whose import began at the instant, or is finished.
+    func setUnfinishedImport(_ startedAt: Instant?) throws
+    /// Empties every table that is rebuilt from the log, external accounts too.
+    func clearProjections() throws
+    /// Empties every table, the log too, and leaves an empty ledger with this head.
+    func clearAll(leaving head: Head) throws
 }
 
 extension LedgerSnapshot {

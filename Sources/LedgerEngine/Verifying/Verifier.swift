@@ -26,17 +26,22 @@ package struct Verifier: Sendable {
 
     /// Verifies one snapshot; writers go on meanwhile.
     ///
-    /// - Parameter progress: is told the position that was reached and the last, now and then.
+    /// - Parameters:
+    ///   - anchors: what was published of this ledger earlier; the log must still have it.
+    ///   - progress: is told the position that was reached and the last, now and then.
     /// - Throws: ``Fault`` for what is wrong first.
     package func verify(
+        against anchors: [Anchor] = [],
         progress: @escaping @Sendable (Int64, Int64) -> Void = { _, _ in }
     ) async throws -> Summary {
         try await store.read { snapshot in
-            var audit = Audit(head: try snapshot.head(), epochs: try snapshot.epochs())
+            var audit = Audit(
+                head: try snapshot.head(), epochs: try snapshot.epochs(), anchors: anchors)
             do {
-                while audit.position < audit.head.position {
+                try audit.compareAnchors(at: 0)
+                while audit.log.position < audit.head.position {
                     try audit.nextSegment(of: snapshot)
-                    progress(audit.position, audit.head.position)
+                    progress(audit.log.position, audit.head.position)
                 }
             } catch let fault as LogFault {
                 throw Fault(position: fault.position, reason: fault.reason)
@@ -46,151 +51,109 @@ package struct Verifier: Sendable {
     }
 }
 
-/// The ledger as the log says it is, up to a position, and what it was compared with.
+/// The log as it is read, and what it is compared with.
 private struct Audit {
     let head: Head
-    let epochs: [Epoch]
-    private(set) var position: Int64 = 0
-    private var hash: Digest
-    private var recordedAt: Instant?
-    private var epoch: Int64 = .min
-    private var state = LedgerState()
-    private var reversedAmounts: [Int64: Int64] = [:]
+    private(set) var log: LogAudit
+    /// The anchors that have not been reached, by position.
+    private var anchors: [Int64: [Anchor]]
     private var expected = Tally()
-    private var keys = KeysOfLog()
 
-    init(head: Head, epochs: [Epoch]) {
+    init(head: Head, epochs: [Epoch], anchors: [Anchor]) {
         self.head = head
-        self.epochs = epochs
-        hash = .genesis(of: head.ledger)
+        log = LogAudit(ledger: head.ledger, epochs: epochs)
+        self.anchors = Dictionary(grouping: anchors, by: \.position)
     }
 
     /// Checks the events of the next segment and the rows that they led to.
     mutating func nextSegment(of snapshot: any LedgerSnapshot) throws {
-        guard let segment = try snapshot.segment(containing: position + 1) else {
-            throw LogFault(position: position + 1, reason: "the log has no such position")
+        let next = log.position + 1
+        guard let segment = try snapshot.segment(containing: next) else {
+            throw LogFault(position: next, reason: "the log has no such position")
         }
-        guard segment.firstPosition == position + 1 else {
-            throw LogFault(position: position + 1, reason: "two segments overlap")
+        guard segment.firstPosition == next else {
+            throw LogFault(position: next, reason: "two segments overlap")
         }
-        let events = try segment.records().map { try check($0) }
-        guard segment.recordedAt == recordedAt else {
-            throw LogFault(position: position, reason: "the segment's time is not its last event's")
+        var events: [Event] = []
+        for record in try segment.records() {
+            events.append(try log.check(record))
+            try compareAnchors(at: record.position)
+        }
+        guard segment.recordedAt == log.recordedAt else {
+            throw LogFault(
+                position: log.position, reason: "the segment's time is not its last event's")
         }
         try compareKeys(events, snapshot)
         try compareTexts(events, snapshot)
+        try compareReferences(events, snapshot)
         for event in events { try compareEntries(event, snapshot) }
+        try compareClosedHolds(snapshot)
         expected.segments += 1
+        log.forgetSettled()
     }
 
-    private mutating func check(_ record: LogRecord) throws(LogFault) -> Event {
-        func require(_ condition: Bool, _ reason: String) throws(LogFault) {
-            guard condition else { throw LogFault(position: record.position, reason: reason) }
-        }
-        let chained = Digest.chain(after: hash, record.bytes)
-        try require(chained == record.hash, "the hash does not follow from the bytes")
-        let event = try record.event()
-        try require(event.canonicalBytes == record.bytes, "the bytes are not canonical")
-        try require(
-            recordedAt.map { $0 < event.recordedAt } ?? true, "the time does not increase")
-        try require(event.epoch >= epoch, "the epoch decreases")
-        try require(
-            epochs.last { $0.firstPosition <= event.position }?.epoch == event.epoch,
-            "the epoch is not the one that the ledger knows for this position")
-        try require(event.isBalanced, "the postings do not sum to zero")
-        try checkBalances(event)
-        try checkReversal(event)
-        state.evolve(event)
-        hash = record.hash
-        recordedAt = event.recordedAt
-        epoch = event.epoch
-        position = event.position
-        expected.entries += Int64(event.balances.count)
-        return event
-    }
-
-    /// Every balance follows from the one before, the postings and the hold that changed.
-    private func checkBalances(_ event: Event) throws(LogFault) {
-        func fault(_ reason: String) -> LogFault {
-            LogFault(position: event.position, reason: reason)
-        }
-        let touched = event.balances.map(\.wallet)
-        guard Set(event.postings.compactMap(\.account.wallet)).isSubset(of: Set(touched)),
-            Set(touched).count == touched.count, !touched.isEmpty
-        else { throw fault("the balances are not those of the wallets posted to") }
-        let heldChange = try heldChange(of: event)
-        for balance in event.balances {
-            let opens = event.change.type == .walletOpened
-            guard opens != (state.wallets[balance.wallet] != nil) else {
-                throw fault("wallet \(balance.wallet) is opened twice or not at all")
+    /// Compares what was published of a position with what the log has there.
+    mutating func compareAnchors(at position: Int64) throws {
+        guard let reached = anchors.removeValue(forKey: position) else { return }
+        for anchor in reached {
+            guard anchor.ledger == head.ledger else {
+                throw Verifier.Fault(
+                    position: position, reason: "\(anchor.title) is of another ledger")
             }
-            let before = state.wallets[balance.wallet]
-            let total = (before?.total ?? 0) + event.change(of: balance.wallet)
-            let held =
-                (before?.held ?? 0) + (heldChange.wallet == balance.wallet ? heldChange.amount : 0)
-            guard balance.version == (before?.version ?? 0) + 1, balance.total == total,
-                balance.held == held, held >= 0, total >= held, total <= Amount.maximum
-            else { throw fault("the balance of wallet \(balance.wallet) does not follow") }
-        }
-    }
-
-    /// By how much the event changes what is held, and of which wallet.
-    private func heldChange(
-        of event: Event
-    ) throws(LogFault) -> (wallet: WalletID?, amount: Int64) {
-        func closing(_ id: HoldID, _ amount: Int64) throws(LogFault) {
-            guard let hold = state.holds[id], hold.status == .open,
-                hold.amount.minorUnits == amount
-            else {
-                throw LogFault(position: event.position, reason: "hold \(id) is not open for it")
+            guard anchor.hash == log.hash else {
+                throw Verifier.Fault(
+                    position: position,
+                    reason: "\(anchor.title) has another hash: the log was rewritten")
+            }
+            let place = ConsistencyToken(epoch: anchor.epoch, position: position)
+            guard place.isKnown(to: head, epochs: log.epochs) else {
+                throw Verifier.Fault(
+                    position: position, reason: "\(anchor.title) is of an unknown timeline")
             }
         }
-        switch event.change {
-        case .holdPlaced(_, let wallet, let amount, _, _, _):
-            return (wallet, amount.minorUnits)
-        case .holdCaptured(let movement, let id, let wallet, let released):
-            guard (0...Amount.maximum).contains(released) else {
-                throw LogFault(
-                    position: event.position, reason: "the capture releases an impossible amount")
-            }
-            let amount = movement.amount.minorUnits + released
-            try closing(id, amount)
-            return (wallet, -amount)
-        case .holdReleased(let id, let wallet, let amount, _),
-            .holdExpired(let id, let wallet, let amount, _, _):
-            try closing(id, amount.minorUnits)
-            return (wallet, -amount.minorUnits)
-        case .walletOpened, .deposited, .withdrawn, .transferred, .reversed, .walletFrozen,
-            .walletUnfrozen, .walletClosed:
-            return (nil, 0)
-        }
-    }
-
-    private mutating func checkReversal(_ event: Event) throws(LogFault) {
-        guard case .reversed(let movement, let original, let reversedTotal) = event.change else {
-            return
-        }
-        let position = original.embeddedPosition
-        let sum = reversedAmounts[position, default: 0] + movement.amount.minorUnits
-        guard sum == reversedTotal, position < event.position else {
-            throw LogFault(position: event.position, reason: "the reversed total does not follow")
-        }
-        reversedAmounts[position] = sum
     }
 }
 
 // MARK: - Against the projections
 
 extension Audit {
-    private mutating func compareKeys(_ events: [Event], _ snapshot: any LedgerSnapshot) throws {
+    /// A reference has one row, so one that the log uses twice differs at one of its places.
+    private mutating func compareReferences(
+        _ events: [Event], _ snapshot: any LedgerSnapshot
+    ) throws {
+        let keys = events.compactMap { $0.reference?.key }
+        guard !keys.isEmpty else { return }
+        let rows = Dictionary(
+            try snapshot.references(keys).map { ($0.key, $0.use) },
+            uniquingKeysWith: { first, _ in first })
         for event in events {
-            guard let batch = event.cause.idempotency?.batch else { continue }
-            guard (0..<batch.size).contains(batch.index) else {
+            guard let reference = event.reference else { continue }
+            expected.references += 1
+            let use = ReferenceUse(id: reference.id, position: event.position)
+            guard rows[reference.key] == use else {
                 throw LogFault(
-                    position: event.position, reason: "its place in its batch is impossible")
+                    position: event.position, reason: "its reference is not what the log says")
             }
         }
-        let records = events.flatMap { keys.records(of: $0) }
+    }
+
+    /// A hold that has been closed changes no more, so its row is compared once and for all.
+    private mutating func compareClosedHolds(_ snapshot: any LedgerSnapshot) throws {
+        try compareHolds(log.closedHolds, snapshot)
+        expected.holds += Int64(log.closedHolds.count)
+    }
+
+    private func compareHolds(_ ids: [HoldID], _ snapshot: any LedgerSnapshot) throws {
+        guard !ids.isEmpty else { return }
+        let rows = Dictionary(
+            try snapshot.holds(ids).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        for id in ids where rows[id] != log.state.holds[id] {
+            throw Verifier.Fault(position: nil, reason: "hold \(id) is not what the log says")
+        }
+    }
+
+    private mutating func compareKeys(_ events: [Event], _ snapshot: any LedgerSnapshot) throws {
+        let records = log.keyRecords(of: events)
         let rows = Dictionary(
             try snapshot.keys(records.map(\.key)).map { ($0.key, $0) },
             uniquingKeysWith: { first, _ in first })
@@ -215,8 +178,11 @@ extension Audit {
         }
     }
 
-    private func compareEntries(_ event: Event, _ snapshot: any LedgerSnapshot) throws {
+    private mutating func compareEntries(
+        _ event: Event, _ snapshot: any LedgerSnapshot
+    ) throws {
         for entry in Entry.entries(of: event) {
+            expected.entries += 1
             guard try snapshot.lastEntry(of: entry.wallet, at: entry.recordedAt) == entry else {
                 throw LogFault(
                     position: event.position,
@@ -230,73 +196,56 @@ extension Audit {
         func require(_ condition: Bool, _ reason: String) throws {
             guard condition else { throw Verifier.Fault(position: nil, reason: reason) }
         }
+        try require(log.hasReached(head), "the head is not the end of the log")
+        if let beyond = anchors.keys.min(), let anchor = anchors[beyond]?.first {
+            throw Verifier.Fault(
+                position: beyond,
+                reason: "\(anchor.title) is beyond the head, \(head.position): the log was cut off")
+        }
         try require(
-            position == head.position && hash == head.hash
-                && recordedAt.map { $0 == head.recordedAt } ?? true,
-            "the head is not the end of the log")
-        try require(
-            epochs.last?.epoch == head.epoch, "the head's epoch is not the ledger's last one")
+            log.epochs.last?.epoch == head.epoch, "the head's epoch is not the ledger's last one")
         try compareWallets(snapshot)
-        for ids in Array(state.holds.keys).chunks(of: 500) {
-            let rows = Dictionary(
-                try snapshot.holds(ids).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first }
-            )
-            for id in ids {
-                try require(rows[id] == state.holds[id], "hold \(id) is not what the log says")
-            }
+        for ids in Array(log.state.holds.keys).chunks(of: 500) {
+            try compareHolds(ids, snapshot)
         }
-        for keys in Array(state.references.keys).chunks(of: 500) {
-            let rows = Dictionary(
-                try snapshot.references(keys).map { ($0.key, $0.use) },
-                uniquingKeysWith: { first, _ in first })
-            for key in keys {
-                try require(
-                    rows[key] == state.references[key],
-                    "a reference of wallet \(key.wallet) is not what the log says")
-            }
-        }
-        for positions in Array(reversedAmounts.keys).chunks(of: 500) {
+        for positions in Array(log.reversedAmounts.keys).chunks(of: 500) {
             let rows = Dictionary(
                 try snapshot.reversals(positions).map { ($0.position, $0.reversedAmount) },
                 uniquingKeysWith: { first, _ in first })
             for position in positions {
                 try require(
-                    rows[position] == reversedAmounts[position],
+                    rows[position] == log.reversedAmounts[position],
                     "what is reversed of position \(position) is not what the log says")
             }
         }
-        expected.wallets = Int64(state.wallets.count)
-        expected.holds = Int64(state.holds.count)
-        expected.references = Int64(state.references.count)
-        expected.reversals = Int64(reversedAmounts.count)
+        expected.wallets = Int64(log.state.wallets.count)
+        expected.holds += Int64(log.state.holds.count)
+        expected.reversals = Int64(log.reversedAmounts.count)
         let tally = try snapshot.tally()
         try require(tally == expected, "rows are missing or too many: \(tally), not \(expected)")
         try require(
-            try snapshot.externalBalances() == state.external,
+            try snapshot.externalBalances() == log.state.external,
             "the external accounts are not the sums of the postings")
         return Verifier.Summary(
-            head: head, wallets: state.wallets.count, entries: expected.entries,
-            external: state.external)
+            head: head, wallets: log.state.wallets.count, entries: expected.entries,
+            external: log.state.external)
     }
 
     private func compareWallets(_ snapshot: any LedgerSnapshot) throws {
-        var sums = state.external
+        do throws(LogFault) {
+            try log.checkSums()
+        } catch {
+            throw Verifier.Fault(position: nil, reason: error.reason)
+        }
         var last: WalletID?
         while true {
             let page = try snapshot.wallets(after: last, limit: 1_000)
-            for wallet in page {
-                guard state.wallets[wallet.id] == wallet else {
-                    throw Verifier.Fault(
-                        position: nil, reason: "wallet \(wallet.id) is not what the log says")
-                }
-                sums[wallet.currency, default: 0] += wallet.total
+            for wallet in page where log.state.wallets[wallet.id] != wallet {
+                throw Verifier.Fault(
+                    position: nil, reason: "wallet \(wallet.id) is not what the log says")
             }
             guard let end = page.last else { break }
             last = end.id
-        }
-        for (currency, sum) in sums where sum != 0 {
-            throw Verifier.Fault(
-                position: nil, reason: "wallets and outside differ by \(sum) in \(currency.code)")
         }
     }
 }

@@ -30,6 +30,7 @@ struct CommitExecutor: Sendable {
         _ work: [Work], unresolved: Set<Digest>, prunes: Bool,
         in transaction: any LedgerTransaction, missing: (Set<Digest>) -> Void
     ) throws -> Result {
+        try transaction.requireFinishedImport()
         let head = try transaction.head()
         let now = try transaction.now()
         guard head.recordedAt.microseconds - now.microseconds <= CommitExecutor.headLead else {

@@ -17,6 +17,10 @@ package final class SQLiteLedgerStore: LedgerStore {
         package var commitDelay: Duration = .zero
         /// What the writer keeps of the file in memory, in KiB.
         package var cacheKibibytes = 65_536
+        /// Pages of the write-ahead log from which a commit copies them into the file.
+        package var checkpointPages = 1_000
+        /// Whether a ledger whose import is not finished may be opened: to import it again.
+        package var opensUnfinishedImport = false
 
         package init(path: String) {
             self.path = path
@@ -30,9 +34,12 @@ package final class SQLiteLedgerStore: LedgerStore {
 
     /// Opens the file, brings its tables up to date, and makes a ledger in it if there is none.
     ///
+    /// What is deleted is overwritten (`secure_delete`), so that erased text leaves the file.
+    ///
     /// - Parameters:
     ///   - newLedger: the identifier of the ledger, should one be made.
     ///   - now: the process's clock, which is the database's.
+    /// - Throws: ``StoreError``, or ``UnfinishedImport``.
     package init(
         _ configuration: Configuration, newLedger: LedgerID,
         now: @escaping @Sendable () -> Instant
@@ -46,13 +53,17 @@ package final class SQLiteLedgerStore: LedgerStore {
             PRAGMA synchronous = FULL;
             PRAGMA cache_size = -\(configuration.cacheKibibytes);
             PRAGMA temp_store = MEMORY;
-            PRAGMA wal_autocheckpoint = 1000;
+            PRAGMA wal_autocheckpoint = \(configuration.checkpointPages);
             PRAGMA journal_size_limit = 67108864;
             PRAGMA trusted_schema = OFF;
+            PRAGMA secure_delete = ON;
             """)
         try SQLiteMigrator(connection).migrate(newLedger: newLedger, now: now())
-        writer = SQLiteWorker(
-            try SQLiteSession(connection, clock: now), thread: "ledger-writer")
+        let session = try SQLiteSession(connection, clock: now)
+        if !configuration.opensUnfinishedImport, let startedAt = try session.unfinishedImport() {
+            throw UnfinishedImport(startedAt: startedAt)
+        }
+        writer = SQLiteWorker(session, thread: "ledger-writer")
         var readers: [SQLiteWorker] = []
         for index in 0..<max(1, configuration.readConnections) {
             let connection = try SQLiteConnection(
@@ -86,8 +97,10 @@ extension SQLiteLedgerStore {
     /// Copies the whole write-ahead log into the file, so that the file alone is the ledger.
     ///
     /// For the end of a stop: what cannot be copied, because another process reads, stays in the
-    /// log and is as durable there.
-    package func foldWriteAheadLog() async throws {
+    /// log and is as durable there. Says whether all of it could be copied; then nothing that was
+    /// erased is left in the write-ahead log.
+    @discardableResult
+    package func foldWriteAheadLog() async throws -> Bool {
         try await writer.foldWriteAheadLog()
     }
 }
@@ -133,8 +146,10 @@ private actor SQLiteWorker {
         return value
     }
 
-    func foldWriteAheadLog() throws {
-        try session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    func foldWriteAheadLog() throws -> Bool {
+        let isBusy = try session.connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
+            .first { $0.integer(0) != 0 }
+        return isBusy == false
     }
 
     private func rollBackIfOpen() {

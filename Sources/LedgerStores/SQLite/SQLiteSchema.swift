@@ -13,7 +13,14 @@ enum SQLiteSchema {
 
     static let migrations = [
         Migration(number: 1, sql: ledger), Migration(number: 2, sql: dueHolds),
+        Migration(number: 3, sql: unfinishedImport),
     ]
+
+    /// A trigger of its own, since an import that failed empties the log, and puts it back.
+    static let logRefusesDelete = """
+        CREATE TRIGGER log_is_append_only_delete BEFORE DELETE ON log
+            BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
+        """
 
     /// Identifiers, hashes and callers' texts are BLOBs, so that they are compared byte by byte.
     /// Of an idempotency key's hash the first 16 bytes are kept: they are as good as unique, and a
@@ -28,8 +35,7 @@ enum SQLiteSchema {
         ) STRICT;
         CREATE TRIGGER log_is_append_only_update BEFORE UPDATE ON log
             BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
-        CREATE TRIGGER log_is_append_only_delete BEFORE DELETE ON log
-            BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+        \(logRefusesDelete);
         CREATE TRIGGER log_is_gapless BEFORE INSERT ON log
             WHEN NEW.first_position <> 1 + COALESCE(
                 (SELECT last_position FROM log ORDER BY first_position DESC LIMIT 1), 0)
@@ -132,6 +138,14 @@ enum SQLiteSchema {
             scopes INTEGER NOT NULL CHECK (scopes > 0),
             created_at INTEGER NOT NULL,
             revoked_at INTEGER
+        ) STRICT;
+        """
+
+    /// Has a row while an import goes on, so that what was cut off is never taken for a ledger.
+    private static let unfinishedImport = """
+        CREATE TABLE unfinished_import (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            started_at INTEGER NOT NULL
         ) STRICT;
         """
 

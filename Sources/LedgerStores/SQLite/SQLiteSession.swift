@@ -105,14 +105,7 @@ package final class SQLiteSession: LedgerTransaction {
 
     package func refusals(_ keys: [Digest]) throws -> [RefusalRecord] {
         try Set(keys).compactMap { key in
-            try statements.refusal.first(.blob(key.bytes)) { row in
-                guard let refusal = Refusal(canonicalBytes: row.blob(3)) else {
-                    throw StoreError.corrupted(reason: "a refusal cannot be read")
-                }
-                return RefusalRecord(
-                    key: key, fingerprint: try row.digest(0), recordedAt: row.instant(1),
-                    requestID: row.text(2), refusal: refusal)
-            }
+            try statements.refusal.first(.blob(key.bytes)) { try RefusalRecord($0, key: key) }
         }
     }
 
@@ -149,11 +142,7 @@ package final class SQLiteSession: LedgerTransaction {
     package func texts(_ positions: [Int64]) throws -> [TextRecord] {
         try Set(positions).compactMap { position in
             try statements.text.first(.integer(position)) { row in
-                guard let text = FreeText(canonicalBytes: row.blob(1)) else {
-                    throw StoreError.corrupted(reason: "a free text cannot be read")
-                }
-                return TextRecord(
-                    position: position, text: SaltedText(salt: row.blob(0), text: text))
+                TextRecord(position: position, text: try SaltedText(row))
             }
         }
     }
@@ -190,6 +179,10 @@ package final class SQLiteSession: LedgerTransaction {
 
     package func apiKeys() throws -> [APIKey] {
         try statements.apiKeys.rows { try APIKey($0) }
+    }
+
+    package func unfinishedImport() throws -> Instant? {
+        try statements.unfinishedImport.first { $0.instant(0) }
     }
 
     package func tally() throws -> Tally {

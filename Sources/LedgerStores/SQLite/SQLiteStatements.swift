@@ -1,12 +1,12 @@
-/// Every statement of a session, compiled once. Each reads by primary key or by the index named
-/// beside it; only ``tally`` reads whole tables.
+/// The statements that a session runs again and again, compiled once. Each reads by primary key or
+/// by the index named beside it; only ``tally`` reads whole tables.
 struct SQLiteStatements {
     let head, epochs, externalBalances, wallet, walletsOfUser, walletsAfter: SQLiteStatement
     let hold, holdsOfWallet, dueHolds, overdueHolds, unrecordedExpiries: SQLiteStatement
     let key, refusal: SQLiteStatement
     let reference, referenceUses: SQLiteStatement
     let reversal, text, lastEntry, entriesAscending, entriesDescending: SQLiteStatement
-    let segment, apiKey, apiKeys, openAPIKey, tally: SQLiteStatement
+    let segment, apiKey, apiKeys, openAPIKey, unfinishedImport, tally: SQLiteStatement
     let insertSegment, updateHead, insertWallet, updateWallet, insertEntry: SQLiteStatement
     let insertKey, upsertHold, insertReference, upsertReversal, insertRefusal: SQLiteStatement
     let insertText, upsertExternal, pruneRefusals, insertAPIKey, revokeAPIKey: SQLiteStatement
@@ -110,6 +110,8 @@ struct SQLiteStatements {
             "SELECT \(keyColumns) FROM api_keys ORDER BY created_at, id")
         openAPIKey = try connection.prepare(
             "SELECT 1 FROM api_keys WHERE id = ?1 AND revoked_at IS NULL")
+        unfinishedImport = try connection.prepare(
+            "SELECT started_at FROM unfinished_import WHERE id = 1")
         tally = try connection.prepare(
             """
             SELECT (SELECT COUNT(*) FROM wallets), (SELECT COUNT(*) FROM entries),

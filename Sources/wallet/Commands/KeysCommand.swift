@@ -8,22 +8,11 @@ struct KeysCommand: AsyncParsableCommand {
         commandName: "keys", abstract: "Create, list and revoke API keys.",
         subcommands: [Create.self, List.self, Revoke.self])
 
-    struct Location: ParsableArguments {
-        @Option(help: "Where the ledger lies: sqlite:PATH.")
-        var database: String?
-
-        func open(mayCreate: Bool = false) throws -> some LedgerStore {
-            let settings = Settings(commandLine: ["database": database])
-            return try Database(settings.text("database", default: Database.defaultURL))
-                .open(mayCreate: mayCreate)
-        }
-    }
-
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a key. Its secret is shown once, and kept nowhere.")
 
-        @OptionGroup var location: Location
+        @OptionGroup var location: LedgerLocation
 
         @Option(help: "The caller's name; keys that replace one another share it.")
         var principal: String
@@ -50,7 +39,7 @@ struct KeysCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List keys, oldest first.")
 
-        @OptionGroup var location: Location
+        @OptionGroup var location: LedgerLocation
 
         func run() async throws {
             for key in try await location.open().read({ try $0.apiKeys() }) {
@@ -64,7 +53,7 @@ struct KeysCommand: AsyncParsableCommand {
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revoke a key for good.")
 
-        @OptionGroup var location: Location
+        @OptionGroup var location: LedgerLocation
 
         @Argument(help: "The key's id, as `wallet keys list` shows it.")
         var id: String

@@ -67,6 +67,12 @@ struct ServeOptions: ParsableArguments {
     var commitDelayMs: String?
     @Option(help: "Seconds between sweeps that record expired holds; 0 for none (5).")
     var sweepIntervalSeconds: String?
+    @Option(help: "Seconds between anchors; 0 for none (60).")
+    var anchorIntervalSeconds: String?
+    @Option(help: "A file that anchors are appended to, on another disk if possible (none).")
+    var anchorFile: String?
+    @Option(help: "A file with the key that signs anchors (none).")
+    var anchorKeyFile: String?
     @Option(help: "Seconds that a stop may take before work is abandoned (25).")
     var shutdownTimeoutSeconds: String?
 }
@@ -79,6 +85,7 @@ struct ServeSettings {
     var readConnections: Int
     var commitDelay: Duration
     var sweepInterval: Duration
+    var anchors: AnchorSettings
     var shutdownTimeout: Duration
     var isDevelopment: Bool
     var bootstrapKey: String?
@@ -98,6 +105,8 @@ struct ServeSettings {
             "eventHeartbeatSeconds": options.eventHeartbeatSeconds,
             "readConnections": options.readConnections, "commitDelayMs": options.commitDelayMs,
             "sweepIntervalSeconds": options.sweepIntervalSeconds,
+            "anchorIntervalSeconds": options.anchorIntervalSeconds,
+            "anchorFile": options.anchorFile, "anchorKeyFile": options.anchorKeyFile,
             "shutdownTimeoutSeconds": options.shutdownTimeoutSeconds,
         ])
         isDevelopment = options.dev
@@ -133,6 +142,7 @@ struct ServeSettings {
         commitDelay = .milliseconds(delay)
         let sweep: Int64 = try settings.integer("sweepIntervalSeconds", default: 5, in: 0...3_600)
         sweepInterval = .seconds(sweep)
+        anchors = try AnchorSettings(settings)
         let shutdown: Int64 = try settings.integer(
             "shutdownTimeoutSeconds", default: 25, in: 1...3_600)
         shutdownTimeout = .seconds(shutdown)

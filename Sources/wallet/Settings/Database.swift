@@ -8,7 +8,7 @@ struct Database {
     /// The file used when nothing is said.
     static let defaultURL = "sqlite:data/ledger.sqlite"
 
-    private let path: String
+    let path: String
 
     /// Reads `sqlite:PATH`.
     init(_ url: String) throws {
@@ -44,6 +44,11 @@ struct Database {
                 now: SystemClock.now)
         } catch let error as StoreError {
             throw CommandFailure("The ledger at \(path) cannot be opened: \(error.sentence).")
+        } catch let error as UnfinishedImport {
+            throw CommandFailure(
+                "The ledger at \(path) is not whole: an import into it began at "
+                    + "\(error.startedAt.rfc3339) and is not finished. Wait for it, or run "
+                    + "`wallet import --database sqlite:\(path) < FILE` again, which begins anew.")
         }
     }
 }
