@@ -16,7 +16,8 @@ let package = Package(
     name: "wallet-service",
     platforms: [.macOS(.v15)],
     products: [
-        .executable(name: "wallet", targets: ["wallet"])
+        .executable(name: "wallet", targets: ["wallet"]),
+        .library(name: "WalletClient", targets: ["WalletClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -74,6 +75,16 @@ let package = Package(
             ]
         ),
 
+        // For other programs: the HTTP contract as Swift. Knows nothing of the service's insides.
+        .target(
+            name: "WalletClient",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
+
         // The command line, and the only place where the parts are put together.
         .executableTarget(
             name: "wallet",
@@ -82,6 +93,7 @@ let package = Package(
                 "LedgerEngine",
                 "LedgerStores",
                 "WalletAPI",
+                "WalletClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -120,6 +132,15 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        .testTarget(
+            name: "WalletClientTests",
+            dependencies: [
+                "WalletClient", "WalletAPI", "LedgerEngine", "WalletCore", "WalletTesting",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .testTarget(name: "TidyTests"),
     ],
