@@ -24,7 +24,9 @@ public enum JSONValue: Hashable, Sendable {
     /// The elements, if it is an array.
     public var array: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
     /// The members, if it is an object.
-    public var object: [String: JSONValue]? { if case .object(let value) = self { value } else { nil } }
+    public var object: [String: JSONValue]? {
+        if case .object(let value) = self { value } else { nil }
+    }
 
     /// A member of an object; `nil` where there is none, or no object.
     public subscript(name: String) -> JSONValue? { object?[name] }

@@ -95,7 +95,8 @@ public struct LiveEvents: AsyncSequence, Sendable {
         /// Waits until the stream may be asked for again, or gives it up.
         private func pause(after error: WalletError) async throws(WalletError) {
             let configuration = transport.configuration
-            let asked = error.retryAfter ?? parser.retry.map { .milliseconds(Swift.min($0, 30_000)) }
+            let asked =
+                error.retryAfter ?? parser.retry.map { .milliseconds(Swift.min($0, 30_000)) }
             guard error.isRetryable, error.kind != .cancelled, !Task.isCancelled,
                 attempts <= configuration.reconnects,
                 let pause = transport.timing.pause(after: attempts, asked: asked, configuration)

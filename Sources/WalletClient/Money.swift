@@ -69,7 +69,8 @@ extension Money {
     /// - Parameter exponent: how many decimals the currency's major unit has.
     public func majorUnits(exponent: UInt8) -> String {
         let digits = String(minorUnits.magnitude)
-        let padded = String(repeating: "0", count: max(0, Int(exponent) + 1 - digits.count)) + digits
+        let padded =
+            String(repeating: "0", count: max(0, Int(exponent) + 1 - digits.count)) + digits
         let sign = minorUnits < 0 ? "-" : ""
         guard exponent > 0 else { return sign + padded }
         return sign + padded.dropLast(Int(exponent)) + "." + padded.suffix(Int(exponent))

@@ -34,7 +34,8 @@ public struct Pages<Element: Codable & Sendable>: AsyncSequence, Sendable {
             while items.isEmpty {
                 guard !isLastPage else { return nil }
                 var call = Call(.get, path: list.path)
-                call.query = list.filters + (list.filters.isEmpty ? "?" : "&") + "limit=\(list.size)"
+                call.query =
+                    list.filters + (list.filters.isEmpty ? "?" : "&") + "limit=\(list.size)"
                 if let cursor { call.query += "&cursor=" + segment(cursor) }
                 let page = try await list.transport.send(call, reading: Page<Element>.self).value
                 items = page.items[...]
