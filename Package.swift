@@ -137,6 +137,7 @@ let package = Package(
             name: "WalletClientTests",
             dependencies: [
                 "WalletClient", "WalletAPI", "LedgerEngine", "WalletCore", "WalletTesting",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

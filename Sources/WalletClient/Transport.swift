@@ -11,7 +11,7 @@ struct Transport: Sendable {
     static let largestProblem = 1 << 20
 
     let configuration: WalletClient.Configuration
-    let timing: Timing
+    var timing: Timing
     private let base: String
     private let token: String?
     private let http: HTTPClient

@@ -48,7 +48,7 @@ public struct WalletClient: Sendable {
         public init() {}
     }
 
-    let transport: Transport
+    var transport: Transport
 
     /// A client of one service with one credential.
     ///

@@ -9,9 +9,10 @@ struct WalletCommand: AsyncParsableCommand {
         commandName: "wallet",
         abstract: "An exact, durable wallet service over one hash-chained log.",
         discussion: """
-            The client commands talk to the service at --url or WALLET_URL with the API key in \
-            WALLET_API_KEY. They exit with 0 when it is done, 1 when it was refused, 2 when the \
-            command was wrong, and 3 when there was no certain answer.
+            The commands on wallets, money and records are a client's: they talk to the service \
+            at --url or WALLET_URL with the API key in WALLET_API_KEY. They exit with 0 when it is \
+            done, 1 when it was refused, 2 when the command cannot be understood, and 3 when there \
+            was no certain answer.
             """,
         subcommands: [
             ServeCommand.self, VerifyCommand.self, KeysCommand.self, BenchCommand.self,
@@ -20,20 +21,20 @@ struct WalletCommand: AsyncParsableCommand {
         ],
         groupedSubcommands: [
             CommandGroup(
-                name: "Client: wallets",
+                name: "Wallet",
                 subcommands: [
                     CreateCommand.self, ShowCommand.self, ListCommand.self, BalanceCommand.self,
                     FreezeCommand.self, UnfreezeCommand.self, CloseCommand.self,
                 ]),
             CommandGroup(
-                name: "Client: money",
+                name: "Money",
                 subcommands: [
                     DepositCommand.self, WithdrawCommand.self, TransferCommand.self,
                     HoldCommand.self, ReverseCommand.self, TransactionCommand.self,
                     OutcomeCommand.self,
                 ]),
             CommandGroup(
-                name: "Client: records",
+                name: "Record",
                 subcommands: [HistoryCommand.self, StatementCommand.self, EventsCommand.self]),
         ])
 
@@ -48,6 +49,10 @@ struct WalletCommand: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch let error as ValidationError {
+            // Found while it ran, where the usage of a command would explain nothing.
+            StandardError.write("Error: \(error.message)\n")
+            Foundation.exit(usageExitCode)
         } catch {
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
             StandardError.write(fullMessage(for: error) + "\n")

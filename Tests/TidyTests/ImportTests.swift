@@ -15,9 +15,12 @@ struct ImportTests {
             "WalletCore", "LedgerEngine", "HTTPTypes", "Hummingbird", "Logging", "NIOCore",
             "NIOHTTPTypes", "Synchronization",
         ],
+        "Sources/WalletClient": [
+            "AsyncHTTPClient", "Foundation", "NIOCore", "NIOHTTP1", "Synchronization",
+        ],
         "Sources/wallet": [
-            "WalletCore", "LedgerEngine", "LedgerStores", "WalletAPI", "ArgumentParser",
-            "Configuration", "Foundation", "Histogram", "Hummingbird", "Logging", "NIOCore",
+            "WalletCore", "LedgerEngine", "LedgerStores", "WalletAPI", "WalletClient",
+            "ArgumentParser", "Configuration", "Foundation", "Histogram", "Hummingbird", "Logging", "NIOCore",
             "NIOPosix", "ServiceLifecycle", "Synchronization", "UnixSignals",
         ],
         "Sources/WalletTesting": [
@@ -34,6 +37,10 @@ struct ImportTests {
         "Tests/WalletAPITests": standard.union([
             "WalletCore", "LedgerEngine", "WalletAPI", "WalletTesting", "HTTPTypes", "Hummingbird",
             "Logging", "NIOCore",
+        ]),
+        "Tests/WalletClientTests": standard.union([
+            "WalletCore", "LedgerEngine", "WalletAPI", "WalletClient", "WalletTesting",
+            "AsyncHTTPClient", "Hummingbird", "Logging", "NIOCore", "NIOPosix",
         ]),
     ]
 

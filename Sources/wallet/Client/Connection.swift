@@ -52,18 +52,25 @@ extension WalletError {
 /// The options of every write.
 struct WriteOptions: ParsableArguments {
     @Option(help: "Happens once, however often it is sent with this key; else a fresh one.")
-    var idempotencyKey: IdempotencyKey?
+    var idempotencyKey: TypedKey?
 
     @Option(help: "Only if the wallet still has this version.")
     var ifVersion: Int64?
 
     var options: WalletClient.Options {
-        WalletClient.Options(ifVersion: ifVersion, idempotencyKey: idempotencyKey)
+        WalletClient.Options(ifVersion: ifVersion, idempotencyKey: idempotencyKey?.key)
     }
 }
 
-/// 1 to 255 visible ASCII characters.
-extension IdempotencyKey: ExpressibleByArgument {}
+/// An idempotency key as it is typed: 1 to 255 visible ASCII characters.
+struct TypedKey: ExpressibleByArgument {
+    var key: IdempotencyKey
+
+    init?(argument: String) {
+        guard let key = IdempotencyKey(rawValue: argument) else { return nil }
+        self.key = key
+    }
+}
 
 /// The options of movements and holds.
 struct MovementOptions: ParsableArguments {

@@ -135,13 +135,13 @@ struct OutcomeCommand: AsyncParsableCommand {
         discussion: "Exit code 0: it happened. 1: it was refused, or the key is not known.")
 
     @Argument(help: "The idempotency key.")
-    var idempotencyKey: IdempotencyKey
+    var idempotencyKey: TypedKey
 
     @OptionGroup var connection: Connection
 
     func run() async throws {
         try await connection.run { client, printer in
-            switch try await client.outcome(of: idempotencyKey) {
+            switch try await client.outcome(of: idempotencyKey.key) {
             case .done(let answer):
                 try printer.show(answer) {
                     "It happened: \((answer["id"]?.string ?? "").printable)"

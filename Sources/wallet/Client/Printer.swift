@@ -51,10 +51,16 @@ struct Printer {
         StandardError.write(String(decoding: json, as: UTF8.self) + "\n")
     }
 
+    /// The members of problems that are amounts; their currency is not always among them.
+    private static let moneyMembers: Set = [
+        "allowed", "available", "held", "maximum", "minimum", "requested", "reversedAmount", "total",
+    ]
+
     private static func sentences(_ error: WalletError) -> String {
         var text = "\(error.code): \(error.detail.printable)\n"
         for (name, value) in error.members.sorted(by: { $0.key < $1.key }) {
-            if let integer = value.integer { text += "  \(name.printable)  \(integer)\n" }
+            let unit = moneyMembers.contains(name) ? " minor units" : ""
+            if let integer = value.integer { text += "  \(name.printable)  \(integer)\(unit)\n" }
             if let string = value.string { text += "  \(name.printable)  \(string.printable)\n" }
         }
         if let requestID = error.requestID { text += "  request  \(requestID.printable)\n" }

@@ -16,7 +16,7 @@ struct CreateCommand: AsyncParsableCommand {
     var metadata: [Pair] = []
 
     @Option(help: "Happens once, however often it is sent with this key; else a fresh one.")
-    var idempotencyKey: IdempotencyKey?
+    var idempotencyKey: TypedKey?
 
     @OptionGroup var connection: Connection
 
@@ -25,7 +25,7 @@ struct CreateCommand: AsyncParsableCommand {
         try await connection.run { client, printer in
             let opened = try await client.openWallet(
                 userID: user, currency: currency, metadata: metadata,
-                idempotencyKey: idempotencyKey)
+                idempotencyKey: idempotencyKey?.key)
             try printer.show(opened.value) { opened.value.text }
         }
     }
