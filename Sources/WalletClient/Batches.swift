@@ -24,7 +24,8 @@ extension WalletClient {
             throw error
         }
         return Receipt(
-            value: batch.results.map(\.outcome), idempotencyKey: key, isReplay: answer.isReplay,
+            value: batch.results.map { $0?.outcome ?? .unknown }, idempotencyKey: key,
+            isReplay: answer.isReplay,
             attempts: answer.attempts)
     }
 
@@ -116,6 +117,8 @@ extension WalletClient {
         case hold(Hold)
         /// It was refused, and changed nothing.
         case refused(WalletError)
+        /// The answer does not say. ``WalletClient/outcome(of:)`` with the operation's key does.
+        case unknown
     }
 }
 
@@ -141,14 +144,15 @@ private struct BatchAnswer: Decodable, Sendable {
             } else if let hold = try members.decodeIfPresent(WalletClient.Hold.self, forKey: .hold)
             {
                 outcome = .hold(hold)
-            } else {
+            } else if let problem = try members.decodeIfPresent(JSONValue.self, forKey: .problem) {
                 outcome = .refused(
                     WalletError(
-                        status: try members.decode(Int.self, forKey: .status),
-                        problem: try members.decode(JSONValue.self, forKey: .problem)))
+                        status: try members.decode(Int.self, forKey: .status), problem: problem))
+            } else {
+                outcome = .unknown
             }
         }
     }
 
-    var results: [Result]
+    var results: [Result?]
 }

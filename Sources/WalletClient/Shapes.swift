@@ -201,24 +201,20 @@ extension WalletClient {
 
     /// A wallet's entries in a period, between the balances at its ends.
     public struct Statement: Codable, Hashable, Sendable {
-        /// What the wallet held at one end of the period, in minor units.
-        public struct Bound: Codable, Hashable, Sendable {
-            /// All that was in the wallet.
-            public var total: Int64
-            /// How much of it was held.
-            public var held: Int64?
-            /// What could be taken out.
-            public var available: Int64?
-            /// As of when.
-            public var at: Timestamp?
-        }
-
+        /// Whose statement it is.
+        public var walletId: String
+        /// ISO 4217.
+        public var currency: String
+        /// The period's first instant.
+        public var from: Timestamp
+        /// The first instant after the period.
+        public var to: Timestamp
         /// Just before the period.
-        public var opening: Bound
+        public var opening: Balance
         /// The entries of the period, oldest first. Their changes lead from `opening` to `closing`.
         public var entries: [Entry]
         /// At the end of the period.
-        public var closing: Bound
+        public var closing: Balance
         /// Whether no entry can be recorded in the period any more.
         public var final: Bool
     }

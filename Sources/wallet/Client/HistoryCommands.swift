@@ -76,21 +76,20 @@ struct StatementCommand: AsyncParsableCommand {
                 return
             }
             let statement = try await client.statement(of: wallet, from: from, to: to)
-            let currency = printer.isJSON ? "" : try await client.wallet(wallet).currency
-            try printer.show(statement) { statement.text(in: currency) }
+            try printer.show(statement) { statement.text }
         }
     }
 }
 
 extension WalletClient.Statement {
     /// What people see of a statement.
-    fileprivate func text(in currency: String) -> String {
+    fileprivate var text: String {
         var lines = [
-            "opening  \(MajorUnits.text(opening.total, currency)) \(currency)",
+            "\(from)  opening  \(MajorUnits.text(opening.total, currency)) \(currency)",
             WalletClient.Entry.listHeader,
         ]
         lines += entries.map(\.line)
-        lines.append("closing  \(MajorUnits.text(closing.total, currency)) \(currency)")
+        lines.append("\(to)  closing  \(MajorUnits.text(closing.total, currency)) \(currency)")
         if !self.final { lines.append("Not final: entries may still be recorded in this period.") }
         return lines.joined(separator: "\n")
     }

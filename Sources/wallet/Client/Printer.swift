@@ -53,7 +53,8 @@ struct Printer {
 
     /// The members of problems that are amounts; their currency is not always among them.
     private static let moneyMembers: Set = [
-        "allowed", "available", "held", "maximum", "minimum", "requested", "reversedAmount", "total",
+        "allowed", "available", "held", "maximum", "minimum", "requested", "reversedAmount",
+        "total",
     ]
 
     private static func sentences(_ error: WalletError) -> String {
