@@ -1,9 +1,9 @@
 extension WalletClient {
     /// What may be said along with a movement; all of it is optional.
     public struct Options: Hashable, Sendable {
-        /// Your own identifier of the business at hand, 1 to 128 characters, unique for each debited
-        /// wallet (for a deposit, the credited one): a second payment of the same order is refused
-        /// with ``WalletError/Code/referenceAlreadyUsed`` even under another key.
+        /// Your own identifier of the business at hand, 1 to 128 characters, unique for each
+        /// debited wallet (for a deposit, the credited one): a second payment of the same order is
+        /// refused with ``WalletError/Code/referenceAlreadyUsed`` even under another key.
         public var reference: String?
         /// Your own words, up to 1,000 characters.
         public var description: String?

@@ -11,8 +11,8 @@ import NIOCore
 /// ```
 ///
 /// - **Every write has an idempotency key**, made by the client unless the caller gives one. A
-///   write that got no certain answer (a lost connection, 409 in flight, 5xx) is sent again with the
-///   same key, never with another one, so that it happens at most once. When the attempts are
+///   write that got no certain answer (a lost connection, 409 in flight, 5xx) is sent again with
+///   the same key, never with another one, so that it happens at most once. When the attempts are
 ///   used up, the error holds the key; sending the same call with it later settles the question.
 /// - **Reads see the client's own writes.** The client remembers the newest `Consistency-Token`
 ///   that it was given and sends it along; see ``Configuration/readsOwnWrites``.

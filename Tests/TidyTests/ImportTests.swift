@@ -20,8 +20,8 @@ struct ImportTests {
         ],
         "Sources/wallet": [
             "WalletCore", "LedgerEngine", "LedgerStores", "WalletAPI", "WalletClient",
-            "ArgumentParser", "Configuration", "Foundation", "Histogram", "Hummingbird", "Logging", "NIOCore",
-            "NIOPosix", "ServiceLifecycle", "Synchronization", "UnixSignals",
+            "ArgumentParser", "Configuration", "Foundation", "Histogram", "Hummingbird", "Logging",
+            "NIOCore", "NIOPosix", "ServiceLifecycle", "Synchronization", "UnixSignals",
         ],
         "Sources/WalletTesting": [
             "WalletCore", "LedgerEngine", "Dispatch", "Foundation", "Synchronization",

@@ -17,8 +17,8 @@ final class FaultyService: Sendable {
         case answerAndClose(String)
         /// The connection is closed without a word.
         case close
-        /// Nothing, ever.
-        case silence
+        /// Nothing, ever; whoever waits for the request is told that it came.
+        case silence(@Sendable () -> Void)
     }
 
     /// A request as it came over the wire.
@@ -102,7 +102,7 @@ final class FaultyService: Sendable {
                 context.writeAndFlush(NIOAny(ByteBuffer(string: answer)), promise: nil)
                 context.close(promise: nil)
             case .close: context.close(promise: nil)
-            case .silence: break
+            case .silence(let arrived): arrived()
             }
         }
     }

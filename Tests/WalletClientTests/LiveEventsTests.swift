@@ -6,7 +6,8 @@ import Testing
 struct LiveEventsTests {
     private static func stream(_ text: String) -> FaultyService.Act {
         .answerAndClose(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n"
                 + "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n")
     }
 
@@ -86,10 +87,11 @@ struct LiveEventsTests {
 
     @Test("end with an error when the task is cancelled, never as if the log had ended")
     func cancelled() async throws {
-        _ = try await FaultyService.run([.silence]) { url in
+        let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
+        _ = try await FaultyService.run([.silence { arrived.finish() }]) { url in
             let client = try WalletClient(testing: url)
             let task = Task { for try await _ in client.events() {} }
-            try await Task.sleep(for: .milliseconds(200))
+            for await _ in arrivals {}
             task.cancel()
             let error = await #expect(throws: WalletError.self) { try await task.value }
             #expect(error?.kind == .cancelled)

@@ -99,10 +99,10 @@ struct RetryTests {
 
     @Test("that is never answered ends in time")
     func silence() async throws {
-        let seen = try await FaultyService.run([.silence, .silence, .silence]) { url in
+        let seen = try await FaultyService.run([.silence {}, .silence {}, .silence {}]) { url in
             let client = try WalletClient(testing: url) {
                 $0.attempts = 2
-                $0.attemptTimeout = .milliseconds(100)
+                $0.attemptTimeout = .milliseconds(500)
             }
             let error = await #expect(throws: WalletError.self) {
                 try await client.deposit(Self.money, into: "w-1")
@@ -116,10 +116,12 @@ struct RetryTests {
 
     @Test("ends at once when its task is cancelled, and is not sent again")
     func cancelled() async throws {
-        let seen = try await FaultyService.run([.silence, .deposited]) { url in
+        let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
+        let script: [FaultyService.Act] = [.silence { arrived.finish() }, .deposited]
+        let seen = try await FaultyService.run(script) { url in
             let client = try WalletClient(testing: url)
             let task = Task { try await client.deposit(Self.money, into: "w-1") }
-            try await Task.sleep(for: .milliseconds(200))
+            for await _ in arrivals {}
             task.cancel()
             let error = await #expect(throws: WalletError.self) { try await task.value }
             #expect(error?.kind == .cancelled)

@@ -22,7 +22,7 @@ struct HistoryCommand: AsyncParsableCommand {
     var oldestFirst = false
 
     @OptionGroup var list: ListOptions
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         let filter = WalletClient.HistoryFilter(
@@ -61,7 +61,7 @@ struct StatementCommand: AsyncParsableCommand {
     @Flag(help: "CSV as the service writes it, of any length.")
     var csv = false
 
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func validate() throws {
         guard !csv || !connection.json else { throw ValidationError("--csv or --json, not both.") }
@@ -111,7 +111,7 @@ struct EventsCommand: AsyncParsableCommand {
         @Option(help: "How many to show; 0 for no end.")
         var limit = 0
 
-        @OptionGroup var connection: Connection
+        @OptionGroup var connection: ClientOptions
 
         func validate() throws {
             guard after >= 0, limit >= 0 else {

@@ -21,7 +21,7 @@ struct HoldCommand: AsyncParsableCommand {
         var expiresAt: TypedInstant?
 
         @OptionGroup var movement: MovementOptions
-        @OptionGroup var connection: Connection
+        @OptionGroup var connection: ClientOptions
 
         func run() async throws {
             let options = try movement.options()
@@ -48,7 +48,7 @@ struct HoldCommand: AsyncParsableCommand {
         var to: String?
 
         @OptionGroup var write: WriteOptions
-        @OptionGroup var connection: Connection
+        @OptionGroup var connection: ClientOptions
 
         func run() async throws {
             let options = write.options
@@ -74,7 +74,7 @@ struct HoldCommand: AsyncParsableCommand {
         var hold: String
 
         @OptionGroup var write: WriteOptions
-        @OptionGroup var connection: Connection
+        @OptionGroup var connection: ClientOptions
 
         func run() async throws {
             let options = write.options
@@ -91,7 +91,7 @@ struct HoldCommand: AsyncParsableCommand {
         @Argument(help: "The hold's id.")
         var hold: String
 
-        @OptionGroup var connection: Connection
+        @OptionGroup var connection: ClientOptions
 
         func run() async throws {
             try await connection.run { client, printer in
@@ -111,7 +111,7 @@ struct HoldCommand: AsyncParsableCommand {
         var status: String?
 
         @OptionGroup var list: ListOptions
-        @OptionGroup var connection: Connection
+        @OptionGroup var connection: ClientOptions
 
         func run() async throws {
             try await connection.run { client, printer in

@@ -13,7 +13,7 @@ struct DepositCommand: AsyncParsableCommand {
     var amount: String
 
     @OptionGroup var movement: MovementOptions
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         let options = try movement.options()
@@ -37,7 +37,7 @@ struct WithdrawCommand: AsyncParsableCommand {
     var amount: String
 
     @OptionGroup var movement: MovementOptions
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         let options = try movement.options()
@@ -64,7 +64,7 @@ struct TransferCommand: AsyncParsableCommand {
     var amount: String
 
     @OptionGroup var movement: MovementOptions
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         let options = try movement.options()
@@ -91,7 +91,7 @@ struct ReverseCommand: AsyncParsableCommand {
     var description: String?
 
     @OptionGroup var write: WriteOptions
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         var options = write.options
@@ -118,7 +118,7 @@ struct TransactionCommand: AsyncParsableCommand {
     @Argument(help: "The transaction's id.")
     var transaction: String
 
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         try await connection.run { client, printer in
@@ -137,7 +137,7 @@ struct OutcomeCommand: AsyncParsableCommand {
     @Argument(help: "The idempotency key.")
     var idempotencyKey: TypedKey
 
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         try await connection.run { client, printer in

@@ -75,13 +75,6 @@ struct Printer {
     }
 }
 
-/// Standard error without a buffer.
-enum StandardError {
-    static func write(_ text: String) {
-        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
-    }
-}
-
 extension String {
     /// The text without what could move a terminal's cursor or pretend to be another line: other
     /// people wrote it.

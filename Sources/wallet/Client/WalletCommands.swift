@@ -18,7 +18,7 @@ struct CreateCommand: AsyncParsableCommand {
     @Option(help: "Happens once, however often it is sent with this key; else a fresh one.")
     var idempotencyKey: TypedKey?
 
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         let metadata = try metadata.dictionary()
@@ -39,7 +39,7 @@ struct ShowCommand: AsyncParsableCommand {
     @Argument(help: "The wallet's id.")
     var wallet: String
 
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         try await connection.run { client, printer in
@@ -58,7 +58,7 @@ struct ListCommand: AsyncParsableCommand {
     var user: String
 
     @OptionGroup var list: ListOptions
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         try await connection.run { client, printer in
@@ -82,7 +82,7 @@ struct BalanceCommand: AsyncParsableCommand {
     @Option(help: "As of when: 2026-01-31T23:59:59Z, or a day, which means its first instant.")
     var at: TypedInstant?
 
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     func run() async throws {
         try await connection.run { client, printer in
@@ -143,7 +143,7 @@ struct StatusChange: ParsableArguments {
     var reason: String?
 
     @OptionGroup var write: WriteOptions
-    @OptionGroup var connection: Connection
+    @OptionGroup var connection: ClientOptions
 
     typealias Change = (
         WalletClient, String, String?, WalletClient.Options

@@ -3,7 +3,7 @@ import Foundation
 import WalletClient
 
 /// Where the service is, and how its answers are shown: the options of every client command.
-struct Connection: ParsableArguments {
+struct ClientOptions: ParsableArguments {
     /// Where a service runs that was started on this machine without options.
     static let defaultURL = "http://127.0.0.1:8080"
 
@@ -26,7 +26,7 @@ struct Connection: ParsableArguments {
         }
         do {
             let client = try WalletClient(
-                url: settings.text("url", default: Connection.defaultURL),
+                url: settings.text("url", default: ClientOptions.defaultURL),
                 token: key ?? settings.secret("apiKey"))
             try await work(client, printer)
         } catch let error as WalletError {
