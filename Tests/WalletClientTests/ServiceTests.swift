@@ -104,6 +104,139 @@ struct ServiceTests {
         }
     }
 
+    @Test("sets money aside, takes a part of it, and finds its holds")
+    func holds() async throws {
+        try await Service.run { client in
+            let wallet = try await client.openWallet(userID: "alice", currency: "USD")
+            _ = try await client.deposit(Self.usd(100), into: wallet.id)
+            let expiry = try #require(Timestamp("2099-01-01T00:00:00Z"))
+            let first = try await client.placeHold(
+                Self.usd(60), in: wallet.id, expiresAt: expiry,
+                options: .init(reference: "stay-1", metadata: ["room": "7"]))
+            #expect(first.status == .open)
+            #expect(first.expiresAt == expiry)
+            let second = try await client.placeHold(Self.usd(40), in: wallet.id)
+            #expect(try await client.hold(first.id) == first.value)
+            let capture = try await client.capture(first.id, minorUnits: 10)
+            #expect(capture.type == .capture)
+            #expect(capture.holdId == first.id)
+            #expect(try await client.release(second.id).status == .released)
+            var statuses: [String: WalletClient.Hold.Status] = [:]
+            for try await hold in client.holds(of: wallet.id, pageSize: 1) {
+                statuses[hold.id] = hold.status
+            }
+            #expect(statuses == [first.id: .captured, second.id: .released])
+            #expect(try await client.wallet(wallet.id).balance.available == 90)
+            let late = await #expect(throws: WalletError.self) {
+                try await client.capture(second.id)
+            }
+            #expect(late?.code == .holdNotOpen)
+        }
+    }
+
+    @Test("undoes a transaction, and freezes and closes a wallet")
+    func reversals() async throws {
+        try await Service.run { client in
+            let wallet = try await client.openWallet(userID: "alice", currency: "USD")
+            let deposit = try await client.deposit(Self.usd(100), into: wallet.id)
+            let part = try await client.reverse(deposit.id, minorUnits: 30)
+            #expect(part.type == .reversal)
+            #expect(part.reverses == deposit.id)
+            #expect(try await client.transaction(deposit.id).reversedAmount == 30)
+            #expect(try await client.freeze(wallet.id, reason: "lost").status == .frozen)
+            let frozen = await #expect(throws: WalletError.self) {
+                try await client.withdraw(Self.usd(1), from: wallet.id)
+            }
+            #expect(frozen?.code == .walletFrozen)
+            #expect(try await client.unfreeze(wallet.id).status == .active)
+            #expect(try await client.reverse(deposit.id).amount == 70)
+            #expect(try await client.close(wallet.id).status == .closed)
+        }
+    }
+
+    @Test("does many things in one request, all or each for itself")
+    func batches() async throws {
+        try await Service.run { client in
+            let alice = try await client.openWallet(userID: "alice", currency: "USD").id
+            let bob = try await client.openWallet(userID: "bob", currency: "USD").id
+            let operations: [WalletClient.Operation] = [
+                .deposit(Self.usd(100), into: alice),
+                .transfer(Self.usd(60), from: alice, to: bob),
+                .hold(Self.usd(10), in: bob),
+                .withdrawal(Self.usd(500), from: bob),
+            ]
+            let whole = await #expect(throws: WalletError.self) {
+                try await client.batch(operations, atomic: true)
+            }
+            #expect(whole?.code == .batchRefused)
+            #expect(try await client.wallet(alice).balance.total == 0)
+            let key = IdempotencyKey()
+            let batch = try await client.batch(operations, atomic: false, idempotencyKey: key)
+            let kinds = batch.value.map { result in
+                switch result {
+                case .transaction(let transaction): transaction.type.rawValue
+                case .hold(let hold): hold.status.rawValue
+                case .refused(let error): error.code.rawValue
+                case .unknown: "unknown"
+                }
+            }
+            #expect(kinds == ["deposit", "transfer", "open", "INSUFFICIENT_FUNDS"])
+            let again = try await client.batch(operations, atomic: false, idempotencyKey: key)
+            #expect(again.isReplay)
+            #expect(again.value.count == 4)
+            #expect(try await client.wallet(bob).balance.total == 60)
+        }
+    }
+
+    @Test("learns what became of a key")
+    func outcomes() async throws {
+        try await Service.run { client in
+            let wallet = try await client.openWallet(userID: "alice", currency: "USD").id
+            let deposit = try await client.deposit(Self.usd(5), into: wallet)
+            let done = try await client.outcome(of: deposit.idempotencyKey)
+            guard case .done(let answer) = done else {
+                Issue.record("\(done)")
+                return
+            }
+            #expect(answer["id"] == .string(deposit.id))
+            let key = IdempotencyKey()
+            _ = await #expect(throws: WalletError.self) {
+                try await client.withdraw(
+                    Self.usd(9), from: wallet, options: .init(idempotencyKey: key))
+            }
+            guard case .refused(let error) = try await client.outcome(of: key) else {
+                Issue.record("it was refused")
+                return
+            }
+            #expect(error.code == .insufficientFunds)
+            #expect(try await client.outcome(of: IdempotencyKey()) == .unknown)
+        }
+    }
+
+    @Test("gets a statement whose ends agree with its entries, and the same as CSV")
+    func statements() async throws {
+        try await Service.run { client in
+            let wallet = try await client.openWallet(userID: "alice", currency: "USD").id
+            _ = try await client.deposit(Self.usd(500), into: wallet)
+            let from = try await client.deposit(Self.usd(10), into: wallet).createdAt
+            _ = try await client.withdraw(Self.usd(3), from: wallet)
+            let statement = try await client.statement(of: wallet, from: from)
+            #expect(statement.walletId == wallet)
+            #expect(statement.opening.total == 500)
+            #expect(statement.entries.map(\.change) == [10, -3])
+            #expect(statement.closing.total == 507)
+            var csv: [UInt8] = []
+            for try await piece in try await client.statementCSV(of: wallet, from: from) {
+                csv += piece
+            }
+            let lines = String(decoding: csv, as: UTF8.self).split(separator: "\r\n")
+            #expect(
+                lines.map { $0.prefix(7) } == [
+                    "row,at,", "opening", "entry,2", "entry,2", "closing",
+                ])
+        }
+    }
+
     @Test("sees that it is well")
     func health() async throws {
         try await Service.run { client in
