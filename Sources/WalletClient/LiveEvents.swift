@@ -42,8 +42,10 @@ public struct LiveEvents: AsyncSequence, Sendable {
         private var parser = ServerSentEventParser()
         private var body: HTTPClientResponse.Body.AsyncIterator?
         private var arrived: ArraySlice<ServerSentEvent> = []
-        /// How often it was connected, or tried to, since it last heard an event.
+        /// How often it was connected, or tried to, since it last heard an event or was connected
+        /// for long.
         private var attempts = 0
+        private var connectedAt: ContinuousClock.Instant?
 
         init(transport: Transport, position: Int64) {
             self.transport = transport
@@ -62,6 +64,7 @@ public struct LiveEvents: AsyncSequence, Sendable {
                 } catch {
                     body = nil
                     try await pause(after: error)
+                    connectedAt = nil
                 }
             }
         }
@@ -76,6 +79,7 @@ public struct LiveEvents: AsyncSequence, Sendable {
                 call.lastEventID = lastEventID
                 call.isRepeatable = false
                 body = try await transport.open(call).body.makeAsyncIterator()
+                connectedAt = .now
             }
             do {
                 guard let piece = try await body?.next() else {
@@ -93,8 +97,12 @@ public struct LiveEvents: AsyncSequence, Sendable {
         }
 
         /// Waits until the stream may be asked for again, or gives it up.
-        private func pause(after error: WalletError) async throws(WalletError) {
+        private mutating func pause(after error: WalletError) async throws(WalletError) {
             let configuration = transport.configuration
+            // A ledger may have no events for days, and a connection seldom lasts that long.
+            if let connectedAt, connectedAt.duration(to: .now) > configuration.longestPause {
+                attempts = 1
+            }
             let asked =
                 error.retryAfter ?? parser.retry.map { .milliseconds(Swift.min($0, 30_000)) }
             guard error.isRetryable, error.kind != .cancelled, !Task.isCancelled,

@@ -85,6 +85,23 @@ struct LiveEventsTests {
         #expect(pauses.all.count == 4)
     }
 
+    @Test("go on for ever where connections last but nothing happens")
+    func quiet() async throws {
+        let quiet = Array(repeating: Self.stream(": alive\n\n"), count: 6)
+        let seen = try await FaultyService.run(quiet + [Self.stream(Self.event(1))]) { url in
+            let client = try WalletClient(testing: url) {
+                $0.reconnects = 2
+                // Every connection lasts longer than that.
+                $0.longestPause = .zero
+            }
+            for try await event in client.events() {
+                #expect(event.position == 1)
+                break
+            }
+        }
+        #expect(seen.count == 7)
+    }
+
     @Test("end with an error when the task is cancelled, never as if the log had ended")
     func cancelled() async throws {
         let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)

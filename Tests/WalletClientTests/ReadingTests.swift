@@ -104,6 +104,22 @@ struct ReadingTests {
         #expect(seen.count == 2)
     }
 
+    @Test("of more than is read into memory fails, and is not repeated")
+    func tooLarge() async throws {
+        let length = Transport.largestAnswer + 1
+        let seen = try await FaultyService.run([
+            .answerAndClose("HTTP/1.1 200 OK\r\nContent-Length: \(length)\r\n\r\n{")
+        ]) { url in
+            let client = try WalletClient(testing: url)
+            let error = await #expect(throws: WalletError.self) {
+                try await client.statement(of: "w-1")
+            }
+            #expect(error?.code == .unreadableAnswer)
+            #expect(error?.isRetryable == false)
+        }
+        #expect(seen.count == 1)
+    }
+
     @Test("of a list fetches a page when it is needed, with the filters and the cursor")
     func pages() async throws {
         func page(_ next: String) -> FaultyService.Act {
