@@ -72,6 +72,8 @@ extension WalletError {
 extension WalletError.Code {
     /// The request is not well-formed (400).
     public static let malformedRequest = Self(rawValue: "MALFORMED_REQUEST")
+    /// A write without an idempotency key (400); this library always sends one.
+    public static let idempotencyKeyRequired = Self(rawValue: "IDEMPOTENCY_KEY_REQUIRED")
     /// No credential, or one that does not work any more (401).
     public static let unauthenticated = Self(rawValue: "UNAUTHENTICATED")
     /// The credential does not allow this (403).
@@ -84,6 +86,10 @@ extension WalletError.Code {
     public static let transactionNotFound = Self(rawValue: "TRANSACTION_NOT_FOUND")
     /// There is no such hold (404).
     public static let holdNotFound = Self(rawValue: "HOLD_NOT_FOUND")
+    /// The path exists, but not with this method (405).
+    public static let methodNotAllowed = Self(rawValue: "METHOD_NOT_ALLOWED")
+    /// The answer cannot be had in the form that was asked for (406).
+    public static let notAcceptable = Self(rawValue: "NOT_ACCEPTABLE")
     /// The first request under this key is still running (409); send it again.
     public static let idempotencyInFlight = Self(rawValue: "IDEMPOTENCY_IN_FLIGHT")
     /// The reference was used before, under another key (409).
@@ -94,6 +100,8 @@ extension WalletError.Code {
     public static let versionMismatch = Self(rawValue: "VERSION_MISMATCH")
     /// The body is larger than the service takes (413).
     public static let bodyTooLarge = Self(rawValue: "BODY_TOO_LARGE")
+    /// The body is not JSON (415).
+    public static let unsupportedMediaType = Self(rawValue: "UNSUPPORTED_MEDIA_TYPE")
     /// A member has a value that is not allowed (422).
     public static let validationFailed = Self(rawValue: "VALIDATION_FAILED")
     /// The idempotency key was used for another request (422).
@@ -134,6 +142,8 @@ extension WalletError.Code {
     public static let batchRefused = Self(rawValue: "BATCH_REFUSED")
     /// Too many requests (429).
     public static let rateLimited = Self(rawValue: "RATE_LIMITED")
+    /// The service has a bug, or its database refused the request (500).
+    public static let internalError = Self(rawValue: "INTERNAL_ERROR")
     /// Too many requests are waiting (503).
     public static let overloaded = Self(rawValue: "OVERLOADED")
     /// The ledger cannot be written now (503).

@@ -181,4 +181,14 @@ struct RetryTests {
         let error = #expect(throws: WalletError.self) { try WalletClient(url: url, token: token) }
         #expect(error?.kind == .invalidRequest)
     }
+
+    @Test("is not sent by a client that may not try even once")
+    func noAttempts() {
+        var configuration = WalletClient.Configuration()
+        configuration.attempts = 0
+        let error = #expect(throws: WalletError.self) {
+            try WalletClient(url: "http://host", token: "t", configuration: configuration)
+        }
+        #expect(error?.code == .invalidRequest)
+    }
 }

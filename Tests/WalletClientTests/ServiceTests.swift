@@ -1,4 +1,6 @@
+import Foundation
 import Testing
+import WalletAPI
 import WalletClient
 
 @Suite("A client of the real service", .timeLimit(.minutes(1)))
@@ -243,5 +245,16 @@ struct ServiceTests {
             #expect(await client.isLive())
             #expect(await client.isReady())
         }
+    }
+
+    @Test("has a name for every error that the service knows")
+    func codes() throws {
+        let source = try String(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent()
+                .appending(path: "../../Sources/WalletClient/WalletError.swift"), encoding: .utf8)
+        let named = source.matches(of: /Self\(rawValue: "([A-Z_]+)"\)/).map { String($0.output.1) }
+        #expect(Set(named).count == named.count)
+        let missing = Set(ProblemCode.allCases.map(\.rawValue)).subtracting(named)
+        #expect(missing.isEmpty)
     }
 }
