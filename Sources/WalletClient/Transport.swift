@@ -7,7 +7,7 @@ import NIOHTTP1
 struct Transport: Sendable {
     /// The largest answer that is read into memory, in bytes: a page of 200 full entries is 1.5 MB.
     static let largestAnswer = 64 << 20
-    /// The largest problem document that is read, in bytes: one of a batch has 1,000 problems in it.
+    /// The largest problem document that is read, in bytes; that of a batch holds 1,000 others.
     static let largestProblem = 8 << 20
 
     let configuration: WalletClient.Configuration
