@@ -74,6 +74,10 @@ public struct WalletClient: Sendable {
         self.transport = transport
     }
 
+    /// Connections to one service at most; what comes beyond that waits for one of them. The service
+    /// commits what arrives together in one transaction, so that many are worth having.
+    static let connectionsPerService = 128
+
     /// Lives as long as the process. Nothing is sent twice behind the back of the retry rules, and
     /// a redirect cannot lead a credential to another host.
     private static let sharedConnections: HTTPClient = {
@@ -82,6 +86,8 @@ public struct WalletClient: Sendable {
             // A silence of three of the service's heartbeats means that it is gone.
             timeout: .init(connect: .seconds(3), read: .seconds(45)))
         configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
+            connectionsPerService
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 }

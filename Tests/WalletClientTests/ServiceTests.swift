@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 import WalletAPI
-import WalletClient
+
+@testable import WalletClient
 
 @Suite("A client of the real service", .timeLimit(.minutes(1)))
 struct ServiceTests {
@@ -56,6 +57,23 @@ struct ServiceTests {
                     userID: "bob", currency: "USD", idempotencyKey: key)
             }
             #expect(error?.code == .idempotencyKeyReused)
+        }
+    }
+
+    @Test("is shared by more tasks than there are connections, and each sees what all have done")
+    func parallel() async throws {
+        try await Service.run { client in
+            let wallet = try await client.openWallet(userID: "alice", currency: "USD").id
+            let count = WalletClient.connectionsPerService * 2
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 1...count {
+                    group.addTask { _ = try await client.deposit(Self.usd(1), into: wallet) }
+                }
+                try await group.waitForAll()
+            }
+            let balance = try await client.balance(of: wallet)
+            #expect(balance.total == Int64(count))
+            #expect(balance.version == Int64(count) + 1)
         }
     }
 
