@@ -74,8 +74,8 @@ public struct WalletClient: Sendable {
         self.transport = transport
     }
 
-    /// Connections to one service at most; what comes beyond that waits for one of them. The service
-    /// commits what arrives together in one transaction, so that many are worth having.
+    /// Connections to one service at most; what comes beyond that waits for one of them. The
+    /// service commits what arrives together in one transaction, so that many are worth having.
     static let connectionsPerService = 128
 
     /// Lives as long as the process. Nothing is sent twice behind the back of the retry rules, and
