@@ -139,13 +139,14 @@ private struct Chaos: Sendable {
     private func untilAnswered<Value>(
         _ ask: () async throws(SubmissionError) -> Value
     ) async throws -> Value {
-        for _ in 0..<1_000 {
+        for _ in 0..<20_000 {
             do {
                 return try await ask()
             } catch SubmissionError.stopping {
                 throw SubmissionError.stopping
             } catch {
-                await Task.yield()
+                // The sequencer may be waiting to look into a commit of unknown outcome.
+                try await Task.sleep(for: .milliseconds(1))
             }
         }
         throw SubmissionError.overloaded
