@@ -16,6 +16,14 @@ package enum Actor: Hashable, Sendable {
         }
     }
 
+    /// The user that a token stands for; `nil` where it is not a user who acts.
+    package var user: UserID? {
+        switch self {
+        case .user(_, let subject): UserID(subject)
+        case .apiKey, .system: nil
+        }
+    }
+
     /// The bytes that an idempotency key or a reference is scoped by: kind, issuer and principal
     /// or subject, each with its length, so that no two callers share a scope by concatenation.
     package var scope: [UInt8] {

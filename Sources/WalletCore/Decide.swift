@@ -15,7 +15,7 @@ package struct Moment: Hashable, Sendable {
         self.entropy = entropy
     }
 
-    fileprivate func identifier<Kind>() -> Identifier<Kind> {
+    func identifier<Kind>() -> Identifier<Kind> {
         Identifier(recordedAt: time, position: position, entropy: entropy)
     }
 
@@ -40,6 +40,8 @@ package struct Needs: Hashable, Sendable {
     package var hold: HoldID?
     package var transaction: TransactionID?
     package var reference: ReferenceKey?
+    /// Whose wallets are to be counted.
+    package var owner: WalletOwner?
 }
 
 extension Command {
@@ -49,8 +51,8 @@ extension Command {
             reference.map { ReferenceKey(wallet: wallet, scope: actor.scope, reference: $0) }
         }
         switch self {
-        case .openWallet:
-            return Needs()
+        case .openWallet(_, let currency):
+            return Needs(owner: actor.user.map { WalletOwner(user: $0, currency: currency) })
         case .deposit(let wallet, _, _, let reference), .withdraw(let wallet, _, _, let reference),
             .placeHold(let wallet, _, _, _, let reference):
             return Needs(wallets: [wallet], reference: using(reference, wallet))
@@ -146,20 +148,27 @@ struct Draft {
     var change: Change
     var postings: [Posting]
     var balances: [BalanceAfter]
+
+    /// A wallet that begins empty.
+    static func opening(_ userID: String, _ currency: Currency, at moment: Moment) -> Draft {
+        let id: WalletID = moment.identifier()
+        return Draft(
+            change: .walletOpened(wallet: id, userID: userID, currency: currency), postings: [],
+            balances: [BalanceAfter(wallet: id, version: 1, total: 0, held: 0)])
+    }
 }
 
 extension LedgerState {
     private func draft(
         _ instruction: Instruction, by actor: Actor, at moment: Moment
     ) throws(Refusal) -> Draft {
+        if let user = actor.user {
+            return try draft(instruction, of: user, by: actor, at: moment)
+        }
         let ifMatch = instruction.ifMatch
         switch instruction.command {
         case .openWallet(let userID, let currency):
-            let id: WalletID = moment.identifier()
-            return Draft(
-                change: .walletOpened(wallet: id, userID: userID, currency: currency),
-                postings: [],
-                balances: [BalanceAfter(wallet: id, version: 1, total: 0, held: 0)])
+            return .opening(userID, currency, at: moment)
         case .deposit(let id, let amount, let currency, let reference):
             let wallet = try wallet(id)
             try checkReference(reference, of: id, by: actor)

@@ -13,6 +13,7 @@ extension LedgerState {
                 id: id, userID: userID, currency: currency, status: .active, total: 0, held: 0,
                 version: 0, createdAt: event.recordedAt, updatedAt: event.recordedAt,
                 openedPosition: event.position)
+            walletCounts[WalletOwner(user: UserID(userID), currency: currency)]? += 1
         }
         for balance in event.balances {
             wallets[balance.wallet]?.apply(balance, of: event)

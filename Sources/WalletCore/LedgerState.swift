@@ -171,6 +171,8 @@ package struct LedgerState: Sendable {
     package var holds: [HoldID: Hold] = [:]
     package var transactions: [TransactionID: ReversibleTransaction] = [:]
     package var references: [ReferenceKey: ReferenceUse] = [:]
+    /// How many wallets the users have who want to open one, counted up to ``WalletOwner/limit``.
+    package var walletCounts: [WalletOwner: Int] = [:]
     /// The running sum of the postings to each currency's external account, in minor units.
     package var external: [Currency: Int64] = [:]
 

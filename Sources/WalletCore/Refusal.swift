@@ -51,6 +51,8 @@ package struct Refusal: Hashable, Sendable, Error {
         case alreadyReversed = "ALREADY_REVERSED"
         case reversalExceeded = "REVERSAL_EXCEEDED"
         case notReversible = "NOT_REVERSIBLE"
+        case recipientUnavailable = "RECIPIENT_UNAVAILABLE"
+        case forbidden = "FORBIDDEN"
         case batchRefused = "BATCH_REFUSED"
 
         /// Whether the refusal is kept under its idempotency key like a success.
@@ -61,11 +63,12 @@ package struct Refusal: Hashable, Sendable, Error {
             switch self {
             case .walletNotFound, .transactionNotFound, .holdNotFound, .referenceAlreadyUsed,
                 .versionMismatch, .validationFailed, .idempotencyKeyReused, .amountOutOfRange,
-                .currencyUnknown:
+                .currencyUnknown, .forbidden:
                 false
             case .currencyMismatch, .insufficientFunds, .balanceOverflow, .sameWallet,
                 .walletFrozen, .walletClosed, .walletNotEmpty, .holdNotOpen, .holdExceeded,
-                .alreadyReversed, .reversalExceeded, .notReversible, .batchRefused:
+                .alreadyReversed, .reversalExceeded, .notReversible, .batchRefused,
+                .recipientUnavailable:
                 true
             }
         }

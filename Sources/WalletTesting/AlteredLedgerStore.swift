@@ -61,6 +61,10 @@ private struct AlteredSnapshot: LedgerSnapshot {
     func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet] {
         alteration.wallets(try base.wallets(ofUser: userID, after: after, limit: limit))
     }
+    func walletCount(of owner: WalletOwner, limit: Int) throws -> Int {
+        try base.walletCount(of: owner, limit: limit)
+    }
+    func walletSums() throws -> [WalletSum] { try base.walletSums() }
     func wallets(after: WalletID?, limit: Int) throws -> [Wallet] {
         alteration.wallets(try base.wallets(after: after, limit: limit))
     }
@@ -103,6 +107,7 @@ private struct AlteredSnapshot: LedgerSnapshot {
         alteration.segment(try base.segment(containing: position))
     }
     func apiKey(hash: Digest) throws -> APIKey? { try base.apiKey(hash: hash) }
+    func apiKey(id: String) throws -> APIKey? { try base.apiKey(id: id) }
     func apiKeys() throws -> [APIKey] { try base.apiKeys() }
     func texts(after position: Int64, limit: Int) throws -> [TextRecord] {
         alteration.texts(try base.texts(after: position, limit: limit))
@@ -111,5 +116,8 @@ private struct AlteredSnapshot: LedgerSnapshot {
         try base.refusals(after: key, limit: limit)
     }
     func unfinishedImport() throws -> Instant? { try base.unfinishedImport() }
+    func apiKeys(after: APIKeyPlace?, limit: Int) throws -> [APIKey] {
+        try base.apiKeys(after: after, limit: limit)
+    }
     func tally() throws -> Tally { alteration.tally(try base.tally()) }
 }

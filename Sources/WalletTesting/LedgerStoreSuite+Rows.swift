@@ -90,17 +90,17 @@ extension LedgerStoreSuite {
 
     func referencesBelongToTheirCaller(_ bench: inout Bench) async throws {
         let wallets = try await bench.openWallets(2)
-        // An issuer and a subject that give the same text when put together as another's.
+        // Users pay from their own wallets, so they can differ by their issuers only.
         let callers: [Actor] = [
             .apiKey(id: "key_1", principal: "shop"), .apiKey(id: "key_2", principal: "depot"),
-            .user(issuer: "ab", subject: "c"), .user(issuer: "a", subject: "bc"),
+            .user(issuer: "ab", subject: "ada"), .user(issuer: "a", subject: "ada"),
         ]
         for caller in callers {
-            for wallet in wallets {
+            for (from, to) in [(wallets[0], wallets[1]), (wallets[1], wallets[0])] {
                 try await bench.write(
                     [
-                        .deposit(
-                            wallet: wallet, amount: Fixture.amount(1), currency: nil,
+                        .transfer(
+                            from: from, to: to, amount: Fixture.amount(1), currency: nil,
                             reference: "order")
                     ], by: caller)
             }

@@ -42,6 +42,9 @@ package struct LedgerStoreSuite: Sendable {
         case everythingIsCounted
         case apiKeysAreKeptAndRevoked
         case apiKeysAreUnique
+        case apiKeysAreFoundAndPaged
+        case walletsOfAnOwnerAreCounted
+        case walletsAreSummed
         case walletIsNotOpenedTwice
         case keyIsNotUsedTwice
         case referenceIsNotUsedTwice
@@ -106,6 +109,9 @@ package struct LedgerStoreSuite: Sendable {
         case .everythingIsCounted: try await everythingIsCounted(&bench)
         case .apiKeysAreKeptAndRevoked: try await apiKeysAreKeptAndRevoked(bench)
         case .apiKeysAreUnique: try await apiKeysAreUnique(bench)
+        case .apiKeysAreFoundAndPaged: try await apiKeysAreFoundAndPaged(bench)
+        case .walletsOfAnOwnerAreCounted: try await walletsOfAnOwnerAreCounted(&bench)
+        case .walletsAreSummed: try await walletsAreSummed(&bench)
         case .walletIsNotOpenedTwice: try await walletIsNotOpenedTwice(&bench)
         case .keyIsNotUsedTwice: try await keyIsNotUsedTwice(&bench)
         case .referenceIsNotUsedTwice: try await referenceIsNotUsedTwice(&bench)

@@ -26,6 +26,10 @@ struct RejectingTransaction: LedgerTransaction {
     func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet] {
         try base.wallets(ofUser: userID, after: after, limit: limit)
     }
+    func walletCount(of owner: WalletOwner, limit: Int) throws -> Int {
+        try base.walletCount(of: owner, limit: limit)
+    }
+    func walletSums() throws -> [WalletSum] { try base.walletSums() }
     func wallets(after: WalletID?, limit: Int) throws -> [Wallet] {
         try base.wallets(after: after, limit: limit)
     }
@@ -66,7 +70,11 @@ struct RejectingTransaction: LedgerTransaction {
         try base.segment(containing: position)
     }
     func apiKey(hash: Digest) throws -> APIKey? { try base.apiKey(hash: hash) }
+    func apiKey(id: String) throws -> APIKey? { try base.apiKey(id: id) }
     func apiKeys() throws -> [APIKey] { try base.apiKeys() }
+    func apiKeys(after: APIKeyPlace?, limit: Int) throws -> [APIKey] {
+        try base.apiKeys(after: after, limit: limit)
+    }
     func tally() throws -> Tally { try base.tally() }
 
     func texts(after position: Int64, limit: Int) throws -> [TextRecord] {

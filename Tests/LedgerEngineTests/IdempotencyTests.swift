@@ -47,19 +47,23 @@ import WalletTesting
 
     @Test func keysOfDifferentCallersAreDifferent() async throws {
         try await Engine.run { engine in
+            let source = try await engine.wallet("shop")
             let wallet = try await engine.wallet(amount: 0)
+            let transfer = Command.transfer(
+                from: source, to: wallet, amount: Fixture.amount(1), currency: nil,
+                reference: nil)
             let callers: [Actor] = [
                 Fixture.shop, .apiKey(id: "key_2", principal: "depot"),
-                .user(issuer: "ab", subject: "c"), .user(issuer: "a", subject: "bc"),
+                .user(issuer: "ab", subject: "shop"), .user(issuer: "a", subject: "shop"),
                 .user(issuer: "", subject: "shop"),
             ]
             for caller in callers {
-                let outcome = try await engine.submit(deposit(wallet, 1), key: "k", by: caller)
+                let outcome = try await engine.submit(transfer, key: "k", by: caller)
                 #expect(outcome.event != nil && !outcome.isReplay)
             }
             // A new key of the same principal is the same caller.
             let renewed = Actor.apiKey(id: "key_99", principal: "shop")
-            #expect(try await engine.submit(deposit(wallet, 1), key: "k", by: renewed).isReplay)
+            #expect(try await engine.submit(transfer, key: "k", by: renewed).isReplay)
             #expect(try await engine.total(of: wallet) == Int64(callers.count))
         }
     }

@@ -305,10 +305,10 @@ import WalletTesting
 
     @Test func historyOfSeveralUsesOfAReferenceIsSortedAndLimited() async throws {
         var scribe = ledger.scribe
-        for subject in ["c", "d", "e"] {
+        for principal in ["c", "d", "e"] {
             let append = try scribe.append(
                 [deposit(ada, 1, reference: "order")],
-                by: .user(issuer: "issuer", subject: subject))
+                by: .apiKey(id: "key_1", principal: principal))
             try await ledger.store.write { try $0.append(append) }
         }
         let ascending = try await history(ada) { $0.reference = "order" }

@@ -21,6 +21,8 @@ struct DecideRefusalTests {
         // These are given where a request becomes a command, or its key is looked up.
         let elsewhere: Set<Refusal.Code> = [
             .idempotencyKeyReused, .amountOutOfRange, .currencyUnknown, .batchRefused,
+            // These are given to users; see ``DecideForUsersTests``.
+            .recipientUnavailable, .forbidden,
         ]
         let all = CommandKind.allCases.reduce(elsewhere) { $0.union(RefusalTable.codes($1)) }
         #expect(all == Set(Refusal.Code.allCases))
@@ -31,7 +33,7 @@ struct DecideRefusalTests {
         let forgotten: Set<String> = [
             "WALLET_NOT_FOUND", "TRANSACTION_NOT_FOUND", "HOLD_NOT_FOUND",
             "REFERENCE_ALREADY_USED", "VERSION_MISMATCH", "VALIDATION_FAILED",
-            "IDEMPOTENCY_KEY_REUSED", "AMOUNT_OUT_OF_RANGE", "CURRENCY_UNKNOWN",
+            "IDEMPOTENCY_KEY_REUSED", "AMOUNT_OUT_OF_RANGE", "CURRENCY_UNKNOWN", "FORBIDDEN",
         ]
         for code in Refusal.Code.allCases {
             #expect(code.isRemembered == !forgotten.contains(code.rawValue), "\(code)")

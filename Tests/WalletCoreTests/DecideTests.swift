@@ -159,10 +159,15 @@ struct DecideTests {
     func references() {
         var ledger = Table.ledger
         let command = Command.deposit(Table.rich, 1, reference: "used")
-        #expect(ledger.run(command, by: Sample.user).refusal == nil)
-        #expect(ledger.run(command, by: Sample.user).refusal?.code == .referenceAlreadyUsed)
-        let sameName = Actor.user(issuer: "", subject: "shop")
-        #expect(ledger.run(command, by: sameName).refusal == nil)
+        let depot = Actor.apiKey(id: "key_1", principal: "depot")
+        #expect(ledger.run(command, by: depot).refusal == nil)
+        #expect(ledger.run(command, by: depot).refusal?.code == .referenceAlreadyUsed)
+        let transfer = Command.transfer(Table.rich, Table.empty, 1, reference: "used")
+        for issuer in ["one", "another"] {
+            let user = Actor.user(issuer: issuer, subject: "u-17")
+            #expect(ledger.run(transfer, by: user).refusal == nil)
+            #expect(ledger.run(transfer, by: user).refusal?.code == .referenceAlreadyUsed)
+        }
         let rotated = Actor.apiKey(id: "key_2", principal: "shop")
         #expect(ledger.run(command, by: rotated).refusal?.code == .referenceAlreadyUsed)
         #expect(ledger.run(.deposit(Table.yen, 1, reference: "used")).refusal == nil)

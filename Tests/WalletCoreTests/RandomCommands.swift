@@ -5,7 +5,7 @@ import WalletTesting
 struct RandomCommands {
     private var generator: SeededGenerator
     private let currencies = ["USD", "JPY"].map(Fixture.currency)
-    private let actors = [Fixture.shop, Sample.user]
+    private let actors = [Fixture.shop, .apiKey(id: "key_2", principal: "depot")]
 
     init(seed: UInt64) {
         generator = SeededGenerator(seed: seed)

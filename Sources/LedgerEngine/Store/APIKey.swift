@@ -36,6 +36,24 @@ package struct Scopes: OptionSet, Hashable, Sendable {
     }
 }
 
+/// Where a key stands in the list of all.
+package struct APIKeyPlace: Hashable, Sendable {
+    package var createdAt: Instant
+    package var id: String
+
+    package init(createdAt: Instant, id: String) {
+        self.createdAt = createdAt
+        self.id = id
+    }
+}
+
+extension APIKeyPlace: Comparable {
+    package static func < (one: APIKeyPlace, other: APIKeyPlace) -> Bool {
+        if one.createdAt != other.createdAt { return one.createdAt < other.createdAt }
+        return one.id.utf8.lexicographicallyPrecedes(other.id.utf8)
+    }
+}
+
 /// A platform's key, of which only the hash is kept.
 package struct APIKey: Hashable, Sendable {
     /// Names the key in lists and events; no secret.
@@ -58,5 +76,24 @@ package struct APIKey: Hashable, Sendable {
         self.scopes = scopes
         self.createdAt = createdAt
         self.revokedAt = revokedAt
+    }
+}
+
+extension APIKey {
+    package var place: APIKeyPlace { APIKeyPlace(createdAt: createdAt, id: id) }
+
+    /// A secret of 192 random bits, which is shown once and kept only as a hash.
+    package static func makeSecret(entropy: () -> UInt64) -> String {
+        var bytes = Array("wk_".utf8)
+        for _ in 0..<3 { bytes.appendHex(entropy(), digits: 16) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Whether a principal may have this name: 1 to 128 characters, no space or control.
+    package static func isPrincipal(_ name: String) -> Bool {
+        (1...128).contains(name.unicodeScalars.count)
+            && name.unicodeScalars.allSatisfy { scalar in
+                scalar.value > 0x20 && scalar.properties.generalCategory != .control
+            }
     }
 }

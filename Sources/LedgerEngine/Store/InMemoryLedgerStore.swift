@@ -77,6 +77,22 @@ private final class InMemoryTransaction: LedgerTransaction {
             limit)
     }
 
+    func walletCount(of owner: WalletOwner, limit: Int) -> Int {
+        let owned = storage.wallets.values.filter {
+            owner.user.owns($0) && $0.currency == owner.currency
+        }
+        return min(owned.count, limit)
+    }
+
+    func walletSums() -> [WalletSum] {
+        Dictionary(grouping: storage.wallets.values, by: \.currency).map { currency, wallets in
+            WalletSum(
+                currency: currency, wallets: Int64(wallets.count),
+                total: wallets.reduce(0) { $0 + $1.total },
+                held: wallets.reduce(0) { $0 + $1.held })
+        }
+    }
+
     func wallets(after: WalletID?, limit: Int) -> [Wallet] {
         page(Array(storage.wallets.values), after, limit)
     }
@@ -182,8 +198,13 @@ private final class InMemoryTransaction: LedgerTransaction {
     }
 
     func apiKey(hash: Digest) -> APIKey? { storage.apiKeys.first { $0.hash == hash } }
-    func apiKeys() -> [APIKey] {
-        storage.apiKeys.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
+    func apiKey(id: String) -> APIKey? {
+        storage.apiKeys.first { $0.id.utf8.elementsEqual(id.utf8) }
+    }
+    func apiKeys() -> [APIKey] { storage.apiKeys.sorted { $0.place < $1.place } }
+
+    func apiKeys(after: APIKeyPlace?, limit: Int) -> [APIKey] {
+        Array(apiKeys().filter { key in after.map { key.place > $0 } ?? true }.prefix(limit))
     }
 
     func unfinishedImport() -> Instant? { storage.unfinishedImport }
@@ -253,8 +274,10 @@ private final class InMemoryTransaction: LedgerTransaction {
     }
 
     func revokeAPIKey(id: String, at instant: Instant) -> Bool {
-        guard let index = storage.apiKeys.firstIndex(where: { $0.id == id && $0.revokedAt == nil })
-        else { return false }
+        let index = storage.apiKeys.firstIndex {
+            $0.id.utf8.elementsEqual(id.utf8) && $0.revokedAt == nil
+        }
+        guard let index else { return false }
         storage.apiKeys[index].revokedAt = instant
         return true
     }

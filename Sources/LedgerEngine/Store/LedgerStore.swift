@@ -45,6 +45,10 @@ package protocol LedgerSnapshot {
     func wallets(_ ids: [WalletID]) throws -> [Wallet]
     /// A user's wallets in order of their identifiers, which is that of their creation.
     func wallets(ofUser userID: String, after: WalletID?, limit: Int) throws -> [Wallet]
+    /// How many wallets of a currency a user has, counted up to the limit.
+    func walletCount(of owner: WalletOwner, limit: Int) throws -> Int
+    /// What the wallets of each currency hold together. Reads all of them.
+    func walletSums() throws -> [WalletSum]
     /// All wallets in order of their identifiers.
     func wallets(after: WalletID?, limit: Int) throws -> [Wallet]
 
@@ -84,8 +88,11 @@ package protocol LedgerSnapshot {
     func segment(containing position: Int64) throws -> Segment?
 
     func apiKey(hash: Digest) throws -> APIKey?
+    func apiKey(id: String) throws -> APIKey?
     /// All keys, oldest first.
     func apiKeys() throws -> [APIKey]
+    /// The keys made behind this one, oldest first; keys of one instant in order of their names.
+    func apiKeys(after: APIKeyPlace?, limit: Int) throws -> [APIKey]
 
     /// When the import began that is not finished: until it is, the ledger must not be used.
     func unfinishedImport() throws -> Instant?

@@ -92,6 +92,22 @@ package struct HoldQuery: Hashable, Sendable {
     }
 }
 
+/// What the wallets of one currency hold together, in minor units.
+package struct WalletSum: Hashable, Sendable {
+    package var currency: Currency
+    package var wallets: Int64
+    package var total: Int64
+    /// What open holds reserve of it, whether or not their time has come.
+    package var held: Int64
+
+    package init(currency: Currency, wallets: Int64, total: Int64, held: Int64) {
+        self.currency = currency
+        self.wallets = wallets
+        self.total = total
+        self.held = held
+    }
+}
+
 /// Which event an idempotency key led to; the event has the key and its fingerprint.
 ///
 /// The key of a batch led to the first event of the log that came from the batch.

@@ -126,6 +126,10 @@ extension Commit {
             if let hold = needs.hold { holds.insert(hold) }
             if let transaction = needs.transaction { transactions.insert(transaction) }
             if let reference = needs.reference { references.insert(reference) }
+            if let owner = needs.owner, state.walletCounts[owner] == nil {
+                state.walletCounts[owner] = try snapshot.walletCount(
+                    of: owner, limit: WalletOwner.limit)
+            }
         }
         state.external = try snapshot.externalBalances()
         if !holds.isEmpty {

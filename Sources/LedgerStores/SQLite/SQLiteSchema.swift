@@ -71,6 +71,7 @@ enum SQLiteSchema {
             opened_position INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX wallets_by_user ON wallets (user_id, id);
+        CREATE INDEX wallets_by_owner ON wallets (user_id, currency);
 
         CREATE TABLE entries (
             wallet_id BLOB NOT NULL CHECK (length(wallet_id) = 16),

@@ -54,6 +54,20 @@ package final class SQLiteSession: LedgerTransaction {
         ) { try Wallet($0) }
     }
 
+    package func walletCount(of owner: WalletOwner, limit: Int) throws -> Int {
+        try statements.walletCount.first(
+            .text(owner.user.text), .text(owner.currency.code), .integer(Int64(limit))
+        ) { Int($0.integer(0)) } ?? 0
+    }
+
+    package func walletSums() throws -> [WalletSum] {
+        try statements.walletSums.rows { row in
+            WalletSum(
+                currency: try row.currency(0), wallets: row.integer(1), total: row.integer(2),
+                held: row.integer(3))
+        }
+    }
+
     package func wallets(after: WalletID?, limit: Int) throws -> [Wallet] {
         try statements.walletsAfter.rows(.blob(after?.bytes ?? []), .integer(Int64(limit))) {
             try Wallet($0)
@@ -175,6 +189,17 @@ package final class SQLiteSession: LedgerTransaction {
 
     package func apiKey(hash: Digest) throws -> APIKey? {
         try statements.apiKey.first(.blob(hash.bytes)) { try APIKey($0) }
+    }
+
+    package func apiKey(id: String) throws -> APIKey? {
+        try statements.apiKeyByID.first(.text(id)) { try APIKey($0) }
+    }
+
+    package func apiKeys(after: APIKeyPlace?, limit: Int) throws -> [APIKey] {
+        try statements.apiKeysAfter.rows(
+            .integer((after?.createdAt ?? .earliest).microseconds), .text(after?.id ?? ""),
+            .integer(Int64(limit))
+        ) { try APIKey($0) }
     }
 
     package func apiKeys() throws -> [APIKey] {

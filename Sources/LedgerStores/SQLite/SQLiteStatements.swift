@@ -1,12 +1,14 @@
 /// The statements that a session runs again and again, compiled once. Each reads by primary key or
-/// by the index named beside it; only ``tally`` reads whole tables.
+/// by the index named beside it; only ``tally``, ``walletSums`` and the lists of API keys read whole
+/// tables.
 struct SQLiteStatements {
     let head, epochs, externalBalances, wallet, walletsOfUser, walletsAfter: SQLiteStatement
     let hold, holdsOfWallet, dueHolds, overdueHolds, unrecordedExpiries: SQLiteStatement
     let key, refusal: SQLiteStatement
     let reference, referenceUses: SQLiteStatement
     let reversal, text, lastEntry, entriesAscending, entriesDescending: SQLiteStatement
-    let segment, apiKey, apiKeys, openAPIKey, unfinishedImport, tally: SQLiteStatement
+    let segment, apiKey, apiKeyByID, apiKeys, apiKeysAfter, openAPIKey: SQLiteStatement
+    let walletCount, walletSums, unfinishedImport, tally: SQLiteStatement
     let insertSegment, updateHead, insertWallet, updateWallet, insertEntry: SQLiteStatement
     let insertKey, upsertHold, insertReference, upsertReversal, insertRefusal: SQLiteStatement
     let insertText, upsertExternal, pruneRefusals, insertAPIKey, revokeAPIKey: SQLiteStatement
@@ -38,6 +40,14 @@ struct SQLiteStatements {
             """)
         walletsAfter = try connection.prepare(
             "SELECT \(walletColumns) FROM wallets WHERE id > ?1 ORDER BY id LIMIT ?2")
+        // wallets_by_owner
+        walletCount = try connection.prepare(
+            """
+            SELECT COUNT(*) FROM (
+                SELECT 1 FROM wallets WHERE user_id = ?1 AND currency = ?2 LIMIT ?3)
+            """)
+        walletSums = try connection.prepare(
+            "SELECT currency, COUNT(*), SUM(total), SUM(held) FROM wallets GROUP BY currency")
         hold = try connection.prepare("SELECT \(holdColumns) FROM holds WHERE id = ?1")
         // holds_by_status
         holdsOfWallet = try connection.prepare(
@@ -108,6 +118,12 @@ struct SQLiteStatements {
         apiKey = try connection.prepare("SELECT \(keyColumns) FROM api_keys WHERE hash = ?1")
         apiKeys = try connection.prepare(
             "SELECT \(keyColumns) FROM api_keys ORDER BY created_at, id")
+        apiKeyByID = try connection.prepare("SELECT \(keyColumns) FROM api_keys WHERE id = ?1")
+        apiKeysAfter = try connection.prepare(
+            """
+            SELECT \(keyColumns) FROM api_keys WHERE (created_at, id) > (?1, ?2)
+            ORDER BY created_at, id LIMIT ?3
+            """)
         openAPIKey = try connection.prepare(
             "SELECT 1 FROM api_keys WHERE id = ?1 AND revoked_at IS NULL")
         unfinishedImport = try connection.prepare(
