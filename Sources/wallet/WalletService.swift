@@ -25,6 +25,12 @@ struct WalletService {
     /// Runs until a signal asks for the end: readiness fails, the listener drains, the queue
     /// empties, and everything that was acknowledged is in the log.
     func run() async throws {
+        guard let tokens = settings.userTokens else { return try await run(keys: nil) }
+        try await tokens.withKeyRing(logger: logger) { try await run(keys: $0) }
+    }
+
+    /// - Parameter keys: the keys for users' tokens, if there are users.
+    private func run(keys: KeyRing?) async throws {
         try await seedBootstrapKey()
         let developmentKey = try await makeDevelopmentKey()
         let feed = LogFeed()
@@ -38,7 +44,7 @@ struct WalletService {
         let readiness = Readiness()
         let responder = WalletServer.responder(
             store: store, sequencer: sequencer, queries: queries, readiness: readiness,
-            feed: feed, eventStreams: settings.server.eventStreams,
+            feed: feed, eventStreams: settings.server.eventStreams, users: keys.flatMap(users),
             maximumBody: settings.server.maximumBody, entropy: SystemEntropy.next, logger: logger)
         var quiet = logger
         quiet.logLevel = max(settings.logLevel, .notice)
@@ -67,6 +73,9 @@ struct WalletService {
                 .init(service: ReadinessService(readiness: readiness)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        if let keys {
+            configuration.services.insert(.init(service: KeyRingService(keys: keys)), at: 0)
+        }
         configuration.maximumGracefulShutdownDuration = settings.shutdownTimeout
         try await ServiceGroup(configuration: configuration).run()
         do {
@@ -77,6 +86,14 @@ struct WalletService {
                 metadata: ["error": "\(error)"])
         }
         logger.notice("stopped")
+    }
+
+    private func users(_ keys: KeyRing) -> UserTokens? {
+        settings.userTokens.map { tokens in
+            UserTokens(
+                issuer: tokens.issuer, audience: tokens.audience, keys: keys,
+                now: SystemClock.now)
+        }
     }
 
     /// Makes sure that the key from the environment works, unless it has been revoked.
@@ -120,6 +137,15 @@ private struct SequencerService: Service {
         } onCancel: {
             sequencer.stop()
         }
+    }
+}
+
+/// Keeps the issuer's keys fresh as long as requests are answered.
+private struct KeyRingService: Service {
+    let keys: KeyRing
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await keys.run() }
     }
 }
 

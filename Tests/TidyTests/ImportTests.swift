@@ -12,8 +12,8 @@ struct ImportTests {
             "Synchronization",
         ],
         "Sources/WalletAPI": [
-            "WalletCore", "LedgerEngine", "HTTPTypes", "Hummingbird", "Logging", "NIOCore",
-            "NIOHTTPTypes", "Synchronization",
+            "WalletCore", "LedgerEngine", "AsyncHTTPClient", "HTTPTypes", "Hummingbird", "JWTKit",
+            "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "Synchronization",
         ],
         "Sources/WalletClient": [
             "AsyncHTTPClient", "Foundation", "NIOCore", "NIOHTTP1", "Synchronization",
@@ -35,8 +35,8 @@ struct ImportTests {
             "WalletCore", "LedgerEngine", "LedgerStores", "WalletTesting",
         ]),
         "Tests/WalletAPITests": standard.union([
-            "WalletCore", "LedgerEngine", "WalletAPI", "WalletTesting", "HTTPTypes", "Hummingbird",
-            "Logging", "NIOCore",
+            "WalletCore", "LedgerEngine", "WalletAPI", "WalletTesting", "Crypto", "HTTPTypes",
+            "Hummingbird", "Logging", "NIOCore",
         ]),
         "Tests/WalletClientTests": standard.union([
             "WalletCore", "LedgerEngine", "WalletAPI", "WalletClient", "WalletTesting",

@@ -93,4 +93,53 @@ struct AccessTests {
             #expect(answer.status == 403)
         }
     }
+
+    @Test("is the same in the routes as in the table, with no route left out of either")
+    func table() async throws {
+        try await Service.run { service in
+            let routes = service.responder.routes.map { AccessTable.Entry($0) }
+            for route in routes {
+                #expect(AccessTable.entries.contains(route), "\(route)")
+            }
+            for entry in AccessTable.entries {
+                #expect(routes.contains(entry), "\(entry)")
+            }
+            #expect(Set(routes).count == routes.count)
+        }
+    }
+
+    @Test("of a user ends at what is its own: 403 for the platform's calls, 404 for the rest")
+    func users() async throws {
+        let issuer = TestIssuer()
+        try await Service.run(issuer: issuer) { service in
+            let alice = try issuer.token("alice")
+            for route in service.responder.routes where route.scope != nil {
+                let answer = try await service.send(
+                    route.method, path(route), Array("{}".utf8), secret: alice)
+                switch route.users {
+                case .forbidden: #expect(answer.status == 403, "\(route.template)")
+                case .ownWallet, .ownHold, .ownTransaction, .ownUser:
+                    #expect(answer.status == 404, "\(route.template)")
+                case .byActor: #expect([400, 404].contains(answer.status), "\(route.template)")
+                }
+            }
+        }
+    }
+
+    @Test("of a user needs the scope of the call as well")
+    func scopesOfUsers() async throws {
+        let issuer = TestIssuer()
+        try await Service.run(issuer: issuer) { service in
+            for scope in ["read", "write", "admin", ""] {
+                let token = try issuer.token("alice", scope: scope)
+                for route in service.responder.routes {
+                    guard let needed = route.scope, route.users != .forbidden else { continue }
+                    let answer = try await service.send(
+                        route.method, path(route), Array("{}".utf8), secret: token)
+                    let isAllowed = needed.names == [scope]
+                    #expect((answer.status != 403) == isAllowed, "\(route.template), \(scope)")
+                }
+            }
+        }
+    }
 }

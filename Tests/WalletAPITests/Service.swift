@@ -25,7 +25,7 @@ struct Service: Sendable {
     let responder: WalletResponder
     private let nextKey = Counter()
 
-    private init(maximumBody: Int, queueLimit: Int) async throws {
+    private init(maximumBody: Int, queueLimit: Int, issuer: TestIssuer?) async throws {
         let memory = InMemoryLedgerStore(ledger: Fixture.ledger) { [clock] in clock.now }
         store = FaultyLedgerStore(memory) { [fault] in fault.current }
         var limits = Sequencer.Limits()
@@ -35,7 +35,11 @@ struct Service: Sendable {
         responder = WalletServer.responder(
             store: store, sequencer: sequencer,
             queries: Queries(store: store) { [clock] in clock.now }, readiness: readiness,
-            maximumBody: maximumBody, entropy: entropy.next,
+            users: issuer.map { [clock] issuer in
+                UserTokens(
+                    issuer: TestIssuer.name, audience: TestIssuer.audience, keys: issuer.ring,
+                    now: { clock.now })
+            }, maximumBody: maximumBody, entropy: entropy.next,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await memory.write { [clock] transaction in
             for (scopes, secret) in Service.secrets {
@@ -51,15 +55,22 @@ struct Service: Sendable {
 
     /// Runs a service for as long as the body does.
     ///
-    /// - Parameter isWriting: whether the queue is worked on; if not, it only fills.
+    /// - Parameters:
+    ///   - isWriting: whether the queue is worked on; if not, it only fills.
+    ///   - issuer: whose users there are.
     static func run(
         maximumBody: Int = 1 << 20, queueLimit: Int = 1_000, isWriting: Bool = true,
-        _ body: @Sendable (Service) async throws -> Void
+        issuer: TestIssuer? = nil, _ body: @Sendable (Service) async throws -> Void
     ) async throws {
-        let service = try await Service(maximumBody: maximumBody, queueLimit: queueLimit)
+        let service = try await Service(
+            maximumBody: maximumBody, queueLimit: queueLimit, issuer: issuer)
         try await withThrowingTaskGroup(of: Void.self) { group in
             if isWriting { group.addTask { await service.sequencer.run() } }
-            defer { service.sequencer.stop() }
+            if let issuer { group.addTask { await issuer.ring.run() } }
+            defer {
+                service.sequencer.stop()
+                group.cancelAll()
+            }
             try await body(service)
         }
     }

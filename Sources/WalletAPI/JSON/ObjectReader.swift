@@ -84,6 +84,19 @@ struct ObjectReader {
         return integer
     }
 
+    mutating func requiredStrings(_ name: String) throws(Problem) -> [String] {
+        guard let value = take(name) else { throw .malformed("`\(name)` is missing.") }
+        guard case .array(let elements) = value else {
+            throw .malformed("`\(name)` must be an array of strings, not \(value.kind).")
+        }
+        return try elements.map { element throws(Problem) in
+            guard case .string(let text) = element else {
+                throw .malformed("`\(name)` must be an array of strings only.")
+            }
+            return text
+        }
+    }
+
     mutating func requiredBoolean(_ name: String) throws(Problem) -> Bool {
         guard let value = take(name) else { throw .malformed("`\(name)` is missing.") }
         guard case .boolean(let boolean) = value else {

@@ -9,16 +9,14 @@ struct BatchRoutes: Sendable {
     /// 16 random bytes.
     let salt: @Sendable () -> [UInt8]
 
-    var routes: [Route] { [Route(.post, "/v1/batches", scope: .write, settle)] }
+    var routes: [Route] { [Route(.post, "/v1/batches", scope: .write, users: .byActor, settle)] }
 
     @Sendable private func settle(_ request: APIRequest) async throws -> APIResponse {
         try request.query.allow()
         guard request.headers[.ifMatch] == nil else {
             throw Problem.malformed("If-Match is about one wallet; a batch does not take it.")
         }
-        guard let caller = request.caller else {
-            throw Problem(.unauthenticated, "A bearer token is needed.")
-        }
+        let caller = try request.knownCaller()
         let key = try request.idempotencyKey()
         var body = try ObjectReader(request.body)
         let isAtomic = try body.requiredBoolean("atomic")
@@ -37,17 +35,20 @@ struct BatchRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
-        return try await render(answer, requestID: request.requestID)
+        return try await render(answer, for: caller, requestID: request.requestID)
     }
 
-    private func render(_ answer: BatchAnswer, requestID: String) async throws -> APIResponse {
+    private func render(
+        _ answer: BatchAnswer, for caller: Caller, requestID: String
+    ) async throws -> APIResponse {
         switch answer.outcome {
         case .refused(let refused):
             return APIResponse(Problem(refused), requestID: requestID)
                 .reflecting(answer.token)
         case .settled(let outcomes, let isReplay):
             return try await renderer.answer(
-                toBatch: outcomes, after: answer.token, requestID: requestID, isReplay: isReplay)
+                toBatch: outcomes, for: caller, after: answer.token, requestID: requestID,
+                isReplay: isReplay)
         }
     }
 }
@@ -125,10 +126,11 @@ extension OutcomeRenderer {
     /// The outcomes of a batch as one answer, in the order of its operations; those that are not
     /// known are null.
     func answer(
-        toBatch outcomes: [Outcome?], after token: ConsistencyToken, requestID: String,
-        isReplay: Bool
+        toBatch outcomes: [Outcome?], for caller: Caller, after token: ConsistencyToken,
+        requestID: String, isReplay: Bool
     ) async throws -> APIResponse {
-        var rendered = try await render(outcomes.compactMap(\.self), after: token)[...]
+        var rendered = try await render(
+            outcomes.compactMap(\.self), for: caller, after: token)[...]
         var response = APIResponse(200) { json in
             json.beginObject()
             json.key("results")

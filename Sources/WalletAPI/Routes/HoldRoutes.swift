@@ -8,8 +8,9 @@ struct HoldRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/v1/holds/{id}", scope: .read, hold),
-            Route(.get, "/v1/wallets/{id}/holds", scope: .read, holdsOfWallet),
+            Route(.get, "/v1/holds/{id}", scope: .read, users: .ownHold, hold),
+            Route(
+                .get, "/v1/wallets/{id}/holds", scope: .read, users: .ownWallet, holdsOfWallet),
         ]
     }
 

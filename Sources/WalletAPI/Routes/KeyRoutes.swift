@@ -9,7 +9,7 @@ struct KeyRoutes: Sendable {
     let renderer: OutcomeRenderer
 
     var routes: [Route] {
-        [Route(.get, "/v1/idempotency-keys/{key}", scope: .read, outcome)]
+        [Route(.get, "/v1/idempotency-keys/{key}", scope: .read, users: .byActor, outcome)]
     }
 
     /// The first answer again, and of a batch what its events tell; of the caller's own keys only,
@@ -20,9 +20,7 @@ struct KeyRoutes: Sendable {
         guard key.isIdempotencyKey else {
             throw Problem.malformed("A key in the path must be 1 to 255 visible ASCII characters.")
         }
-        guard let caller = request.caller else {
-            throw Problem(.unauthenticated, "A bearer token is needed.")
-        }
+        let caller = try request.knownCaller()
         let reading = try await queries.outcome(
             of: .idempotencyKey(key, of: caller.actor), after: try request.consistencyToken())
         guard let outcome = reading.value else {
@@ -33,11 +31,11 @@ struct KeyRoutes: Sendable {
         switch outcome {
         case .request(let outcome):
             return try await renderer.answer(
-                outcome, after: reading.token, requestID: request.requestID)
+                outcome, for: caller, after: reading.token, requestID: request.requestID)
         case .batch(let outcomes):
             return try await renderer.answer(
-                toBatch: outcomes, after: reading.token, requestID: request.requestID,
-                isReplay: true)
+                toBatch: outcomes, for: caller, after: reading.token,
+                requestID: request.requestID, isReplay: true)
         }
     }
 }

@@ -5,14 +5,18 @@ import WalletCore
 /// The calls that only look.
 struct ReadRoutes: Sendable {
     let queries: Queries
+    let ownership: Ownership
 
     var routes: [Route] {
         [
-            Route(.get, "/v1/wallets/{id}", scope: .read, wallet),
-            Route(.get, "/v1/wallets/{id}/balance", scope: .read, balance),
-            Route(.get, "/v1/wallets/{id}/transactions", scope: .read, history),
-            Route(.get, "/v1/users/{userId}/wallets", scope: .read, walletsOfUser),
-            Route(.get, "/v1/transactions/{id}", scope: .read, transaction),
+            Route(.get, "/v1/wallets/{id}", scope: .read, users: .ownWallet, wallet),
+            Route(.get, "/v1/wallets/{id}/balance", scope: .read, users: .ownWallet, balance),
+            Route(
+                .get, "/v1/wallets/{id}/transactions", scope: .read, users: .ownWallet, history),
+            Route(
+                .get, "/v1/users/{userId}/wallets", scope: .read, users: .ownUser, walletsOfUser),
+            Route(
+                .get, "/v1/transactions/{id}", scope: .read, users: .ownTransaction, transaction),
             Route(.get, "/v1/events", scope: .admin, events),
         ]
     }
@@ -78,6 +82,8 @@ struct ReadRoutes: Sendable {
             throw Problem(missing: .walletNotFound, in: reading)
         }
         let shown = items.prefix(page.limit)
+        let sight = try await ownership.sight(
+            of: request.caller, on: shown.map(\.transaction.event), after: reading.token)
         var next: String?
         if items.count > page.limit, let last = shown.last {
             var key: [UInt8] = []
@@ -85,7 +91,7 @@ struct ReadRoutes: Sendable {
             next = page.cursor(after: key)
         }
         return APIResponse(200) { json in
-            json.page(Array(shown), next: next) { $0.historyItem($1) }
+            json.page(Array(shown), next: next) { $0.historyItem(sight.of($1)) }
         }.reflecting(reading.token)
     }
 
@@ -121,7 +127,9 @@ struct ReadRoutes: Sendable {
         guard let view = reading.value else {
             throw Problem(missing: .transactionNotFound, in: reading)
         }
-        return APIResponse(200) { $0.transaction(view) }.reflecting(reading.token)
+        let sight = try await ownership.sight(
+            of: request.caller, on: [view.event], after: reading.token)
+        return APIResponse(200) { $0.transaction(sight.of(view)) }.reflecting(reading.token)
     }
 
     @Sendable private func events(_ request: APIRequest) async throws -> APIResponse {

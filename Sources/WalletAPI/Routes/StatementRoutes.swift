@@ -5,9 +5,13 @@ import WalletCore
 /// A wallet's statement, as JSON or CSV, sent page by page.
 struct StatementRoutes: Sendable {
     let queries: Queries
+    let ownership: Ownership
 
     var routes: [Route] {
-        [Route(.get, "/v1/wallets/{id}/statement", scope: .read, statement)]
+        [
+            Route(
+                .get, "/v1/wallets/{id}/statement", scope: .read, users: .ownWallet, statement)
+        ]
     }
 
     @Sendable private func statement(_ request: APIRequest) async throws -> APIResponse {
@@ -30,24 +34,26 @@ struct StatementRoutes: Sendable {
         }
         var response =
             kind == "text/csv"
-            ? response(statement, CSVStatementWriter.self)
-            : response(statement, JSONStatementWriter.self)
+            ? response(statement, for: request.caller, CSVStatementWriter.self)
+            : response(statement, for: request.caller, JSONStatementWriter.self)
         response.headers[.vary] = "Accept"
         return response.reflecting(reading.token)
     }
 
     private func response<Writer: StatementWriter>(
-        _ statement: Statement, _ kind: Writer.Type
+        _ statement: Statement, for caller: Caller?, _ kind: Writer.Type
     ) -> APIResponse {
         let movements = queries.movements(of: statement)
         return APIResponse(
             200, contentType: Writer.contentType,
-            stream: BodyStream(isLive: false) { sink in
+            stream: BodyStream(isLive: false) { [ownership] sink in
                 var movements = movements
                 var writer = Writer(statement)
                 writer.begin()
                 while case let page = try await movements.next(), !page.isEmpty {
-                    for item in page { writer.movement(item) }
+                    let sight = try await ownership.sight(
+                        of: caller, on: page.map(\.transaction.event), after: nil)
+                    for item in page { writer.movement(sight.of(item)) }
                     try await sink.write(writer.drain())
                 }
                 writer.end()

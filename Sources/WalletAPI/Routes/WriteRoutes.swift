@@ -16,7 +16,7 @@ struct WriteRoutes: Sendable {
 
     private var walletRoutes: [Route] {
         [
-            Route(.post, "/v1/wallets", scope: .write) { request in
+            Route(.post, "/v1/wallets", scope: .write, users: .byActor) { request in
                 try await submit(.openWallet, request) { body, _ in try body.openWallet() }
             },
             Route(.post, "/v1/wallets/{id}/deposits", scope: .write) { request in
@@ -31,7 +31,7 @@ struct WriteRoutes: Sendable {
                     try body.withdrawal(from: wallet, ifMatch: ifMatch)
                 }
             },
-            Route(.post, "/v1/transfers", scope: .write) { request in
+            Route(.post, "/v1/transfers", scope: .write, users: .byActor) { request in
                 try await submit(.transfer, request) { body, ifMatch in
                     try body.transfer(ifMatch: ifMatch)
                 }
@@ -95,9 +95,7 @@ struct WriteRoutes: Sendable {
             ? ObjectReader() : try ObjectReader(request.body)
         let parsed = try parse(&body, try request.ifMatch())
         try body.finish()
-        guard let caller = request.caller else {
-            throw Problem(.unauthenticated, "A bearer token is needed.")
-        }
+        let caller = try request.knownCaller()
         let submission = Submission(
             parsed, command: kind, by: caller.actor,
             idempotencyKey: try request.idempotencyKey(), requestID: request.requestID, salt: salt)
@@ -108,7 +106,7 @@ struct WriteRoutes: Sendable {
             throw Problem(error)
         }
         return try await renderer.answer(
-            answer.outcome, after: answer.token, requestID: request.requestID)
+            answer.outcome, for: caller, after: answer.token, requestID: request.requestID)
     }
 }
 

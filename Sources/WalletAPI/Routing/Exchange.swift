@@ -27,6 +27,12 @@ struct APIRequest: Sendable {
         return id
     }
 
+    /// The caller of a route that is not open.
+    func knownCaller() throws(Problem) -> Caller {
+        guard let caller else { throw Problem(.unauthenticated, "A bearer token is needed.") }
+        return caller
+    }
+
     /// The place in the log that the caller wants to be past.
     func consistencyToken() throws(Problem) -> ConsistencyToken? {
         guard let text = headers[.consistencyToken] else { return nil }

@@ -10,17 +10,20 @@ package struct Route: Sendable {
     package let template: String
     /// `nil` for the few routes that are open.
     package let scope: Scopes?
+    /// What of it users may reach; nothing, unless the route says otherwise.
+    package let users: UserAccess
     let handler: Handler
     /// The template's segments; `nil` stands for a parameter.
     let segments: [String?]
 
     init(
         _ method: HTTPRequest.Method, _ template: String, scope: Scopes?,
-        _ handler: @escaping Handler
+        users: UserAccess = .forbidden, _ handler: @escaping Handler
     ) {
         self.method = method
         self.template = template
         self.scope = scope
+        self.users = users
         self.handler = handler
         segments = template.split(separator: "/").map { $0.hasPrefix("{") ? nil : String($0) }
     }
@@ -41,7 +44,8 @@ package struct Route: Sendable {
     }
 }
 
-/// All routes. One table holds path, method and scope, so that none can be forgotten.
+/// All routes. One table holds path, method, scope and what users may reach, so that none can be
+/// forgotten.
 struct RouteTable: Sendable {
     let routes: [Route]
 

@@ -18,12 +18,17 @@ package struct WalletRequestContext: InitializableFromSource, Sendable {
 package struct WalletResponder: HTTPResponder {
     private let table: RouteTable
     private let authenticator: Authenticator
+    private let ownership: Ownership
     private let maximumBody: Int
     private let logger: Logger
 
-    init(routes: [Route], authenticator: Authenticator, maximumBody: Int, logger: Logger) {
+    init(
+        routes: [Route], authenticator: Authenticator, ownership: Ownership, maximumBody: Int,
+        logger: Logger
+    ) {
         table = RouteTable(routes: routes)
         self.authenticator = authenticator
+        self.ownership = ownership
         self.maximumBody = maximumBody
         self.logger = logger
     }
@@ -85,6 +90,7 @@ package struct WalletResponder: HTTPResponder {
             query: try Query(parts.count > 1 ? parts[1] : nil),
             body: route.method == .post ? try await body(of: request) : [],
             caller: caller, requestID: requestID)
+        try await ownership.check(apiRequest, route.users)
         var answer = try await route.handler(apiRequest)
         if case .stream(var stream) = answer.body {
             stream.reauthorise = { _ = try await authorise(request.headers, for: route) }
@@ -96,6 +102,9 @@ package struct WalletResponder: HTTPResponder {
     private func authorise(_ headers: HTTPFields, for route: Route) async throws -> Caller? {
         guard let scope = route.scope else { return nil }
         let caller = try await authenticator.caller(of: headers)
+        if caller.actor.user != nil, route.users == .forbidden {
+            throw Problem(.forbidden, "This is the platform's alone, not a user's.")
+        }
         guard caller.scopes.contains(scope) else {
             let name = scope.names.first ?? ""
             throw Problem(.forbidden, "This needs the scope `\(name)`.")

@@ -28,12 +28,13 @@ package enum WalletServer {
     /// What answers requests, without a listener.
     ///
     /// - Parameters:
+    ///   - users: checks users' tokens; without it there are only API keys.
     ///   - feed: tells the streams of events that there are new ones.
-    ///   - entropy: random bits for salts.
+    ///   - entropy: random bits for salts and secrets.
     package static func responder(
         store: any LedgerStore, sequencer: Sequencer, queries: Queries, readiness: Readiness,
         feed: LogFeed = LogFeed(), eventStreams: EventStreamLimits = EventStreamLimits(),
-        maximumBody: Int = Configuration().maximumBody,
+        users: UserTokens? = nil, maximumBody: Int = Configuration().maximumBody,
         entropy: @escaping @Sendable () -> UInt64, logger: Logger
     ) -> WalletResponder {
         let salt: @Sendable () -> [UInt8] = {
@@ -42,17 +43,21 @@ package enum WalletServer {
             bytes.appendBigEndian(entropy())
             return bytes
         }
-        let renderer = OutcomeRenderer(queries: queries)
+        let ownership = Ownership(queries: queries)
+        let renderer = OutcomeRenderer(queries: queries, ownership: ownership)
         return WalletResponder(
             routes: WriteRoutes(sequencer: sequencer, renderer: renderer, salt: salt).routes
+                + ReadRoutes(queries: queries, ownership: ownership).routes
                 + BatchRoutes(sequencer: sequencer, renderer: renderer, salt: salt).routes
-                + ReadRoutes(queries: queries).routes
                 + HoldRoutes(queries: queries).routes
                 + KeyRoutes(queries: queries, renderer: renderer).routes
-                + StatementRoutes(queries: queries).routes
+                + APIKeyRoutes(store: store, entropy: entropy).routes
+                + LedgerRoutes(queries: queries).routes
+                + StatementRoutes(queries: queries, ownership: ownership).routes
                 + EventStreamRoutes(queries: queries, feed: feed, limits: eventStreams).routes
                 + HealthRoutes(queries: queries, readiness: readiness).routes,
-            authenticator: Authenticator(store: store), maximumBody: maximumBody, logger: logger)
+            authenticator: Authenticator(store: store, users: users), ownership: ownership,
+            maximumBody: maximumBody, logger: logger)
     }
 
     /// The listener around a responder.

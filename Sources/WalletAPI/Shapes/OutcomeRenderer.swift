@@ -9,33 +9,39 @@ import WalletCore
 /// from the event that made it.
 struct OutcomeRenderer: Sendable {
     let queries: Queries
+    let ownership: Ownership
 
     /// The outcomes in their order, by one read of the ledger at most.
     ///
-    /// - Parameter token: the place in the log that the outcomes are from.
+    /// - Parameters:
+    ///   - caller: who is answered, which decides what is shown.
+    ///   - token: the place in the log that the outcomes are from.
     func render(
-        _ outcomes: [Outcome], after token: ConsistencyToken
+        _ outcomes: [Outcome], for caller: Caller, after token: ConsistencyToken
     ) async throws -> [RenderedOutcome] {
         let positions = Set(outcomes.compactMap(\.origin))
         var origins: [Int64: EventView] = [:]
         if !positions.isEmpty {
             origins = try await queries.events(at: Array(positions), after: token).value
         }
+        let sight = try await ownership.sight(
+            of: caller, on: outcomes.compactMap(\.event), after: token)
         return try outcomes.map { outcome in
             switch outcome {
             case .refused(let refused):
                 RenderedOutcome(Problem(refused))
             case .recorded(let recorded):
-                try RenderedOutcome(recorded, origin: outcome.origin.flatMap { origins[$0] })
+                try RenderedOutcome(
+                    recorded, origin: outcome.origin.flatMap { origins[$0] }, seen: sight)
             }
         }
     }
 
     /// One outcome as the answer to a call of its own.
     func answer(
-        _ outcome: Outcome, after token: ConsistencyToken, requestID: String
+        _ outcome: Outcome, for caller: Caller, after token: ConsistencyToken, requestID: String
     ) async throws -> APIResponse {
-        let rendered = try await render([outcome], after: token)
+        let rendered = try await render([outcome], for: caller, after: token)
         guard let outcome = rendered.first else { preconditionFailure("one outcome, one answer") }
         return APIResponse(outcome, requestID: requestID).reflecting(token)
     }
@@ -68,7 +74,7 @@ struct RenderedOutcome: Sendable {
     }
 
     /// - Parameter origin: the event that made the wallet or hold which this one changed.
-    fileprivate init(_ outcome: RecordedOutcome, origin: EventView?) throws {
+    fileprivate init(_ outcome: RecordedOutcome, origin: EventView?, seen sight: Sight) throws {
         let event = outcome.event
         let creation = origin ?? EventView(event: event, text: outcome.text)
         version = event.balances.first?.version
@@ -78,7 +84,7 @@ struct RenderedOutcome: Sendable {
             .holdCaptured(let movement, _, _, _), .reversed(let movement, _, _):
             status = 201
             content = .transaction(
-                TransactionView(event: event, text: outcome.text, reversedAmount: 0))
+                sight.of(TransactionView(event: event, text: outcome.text, reversedAmount: 0)))
             location = "/v1/transactions/\(movement.transaction)"
         case .walletOpened(let id, _, _):
             status = 201
@@ -141,6 +147,13 @@ extension CanonicalJSON {
 }
 
 extension Outcome {
+    fileprivate var event: Event? {
+        switch self {
+        case .recorded(let outcome): outcome.event
+        case .refused: nil
+        }
+    }
+
     /// The position of the event that made the wallet or hold which this one changed; `nil` where
     /// the outcome says everything itself.
     fileprivate var origin: Int64? {

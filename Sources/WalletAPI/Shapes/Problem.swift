@@ -157,6 +157,8 @@ extension Refusal {
         case .alreadyReversed: "All of the transaction has been reversed already."
         case .reversalExceeded: "More than is left to reverse."
         case .notReversible: "A reversal cannot be reversed."
+        case .recipientUnavailable: "The recipient cannot take this money."
+        case .forbidden: "A user's token does not allow this."
         case .batchRefused: "Not all of the operations can be done, so none was."
         }
     }

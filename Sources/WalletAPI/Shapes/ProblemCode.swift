@@ -33,6 +33,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case alreadyReversed = "ALREADY_REVERSED"
     case reversalExceeded = "REVERSAL_EXCEEDED"
     case notReversible = "NOT_REVERSIBLE"
+    case recipientUnavailable = "RECIPIENT_UNAVAILABLE"
     case batchRefused = "BATCH_REFUSED"
     case futureTimestamp = "FUTURE_TIMESTAMP"
     case internalError = "INTERNAL_ERROR"
@@ -55,7 +56,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .validationFailed, .idempotencyKeyReused, .amountOutOfRange, .currencyUnknown,
             .currencyMismatch, .insufficientFunds, .balanceOverflow, .sameWallet, .walletFrozen,
             .walletClosed, .walletNotEmpty, .holdNotOpen, .holdExceeded, .alreadyReversed,
-            .reversalExceeded, .notReversible, .batchRefused, .futureTimestamp:
+            .reversalExceeded, .notReversible, .batchRefused, .recipientUnavailable,
+            .futureTimestamp:
             422
         case .internalError: 500
         case .overloaded, .writesUnavailable, .readsUnavailable: 503
@@ -99,6 +101,8 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .alreadyReversed: self = .alreadyReversed
         case .reversalExceeded: self = .reversalExceeded
         case .notReversible: self = .notReversible
+        case .recipientUnavailable: self = .recipientUnavailable
+        case .forbidden: self = .forbidden
         case .batchRefused: self = .batchRefused
         }
     }

@@ -21,9 +21,7 @@ struct KeysCommand: AsyncParsableCommand {
         var scopes = "read,write"
 
         func run() async throws {
-            guard (1...128).contains(principal.unicodeScalars.count),
-                principal.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
-            else {
+            guard APIKey.isPrincipal(principal) else {
                 throw CommandFailure("--principal must have 1 to 128 characters and no spaces.")
             }
             guard let scopes = Scopes(names: scopes.split(separator: ",")) else {

@@ -75,6 +75,14 @@ struct ServeOptions: ParsableArguments {
     var anchorKeyFile: String?
     @Option(help: "Seconds that a stop may take before work is abandoned (25).")
     var shutdownTimeoutSeconds: String?
+    @Option(help: "The issuer of users' tokens; with --jwt-audience and --jwt-jwks-url.")
+    var jwtIssuer: String?
+    @Option(help: "The audience that users' tokens must be for.")
+    var jwtAudience: String?
+    @Option(help: "The issuer's keys: https://…, http://… to this machine, or file:PATH.")
+    var jwtJwksUrl: String?
+    @Option(help: "Seconds between two fetches of the issuer's keys (300).")
+    var jwtRefreshSeconds: String?
 }
 
 /// The settings of `serve`, checked.
@@ -89,6 +97,7 @@ struct ServeSettings {
     var shutdownTimeout: Duration
     var isDevelopment: Bool
     var bootstrapKey: String?
+    var userTokens: UserTokenSettings?
     var logLevel: Logger.Level
 
     init(_ options: ServeOptions) throws {
@@ -108,6 +117,8 @@ struct ServeSettings {
             "anchorIntervalSeconds": options.anchorIntervalSeconds,
             "anchorFile": options.anchorFile, "anchorKeyFile": options.anchorKeyFile,
             "shutdownTimeoutSeconds": options.shutdownTimeoutSeconds,
+            "jwtIssuer": options.jwtIssuer, "jwtAudience": options.jwtAudience,
+            "jwtJwksUrl": options.jwtJwksUrl, "jwtRefreshSeconds": options.jwtRefreshSeconds,
         ])
         isDevelopment = options.dev
         database = try Database(settings.text("database", default: Database.defaultURL))
@@ -147,6 +158,7 @@ struct ServeSettings {
             "shutdownTimeoutSeconds", default: 25, in: 1...3_600)
         shutdownTimeout = .seconds(shutdown)
         bootstrapKey = settings.secret("bootstrapApiKey")
+        userTokens = try UserTokenSettings(settings)
         let level = settings.text("logLevel", default: "info")
         guard let logLevel = Logger.Level(rawValue: level) else {
             throw CommandFailure(
@@ -167,6 +179,10 @@ struct ServeSettings {
             else {
                 throw CommandFailure(
                     "WALLET_BOOTSTRAP_API_KEY must be 20 to 200 visible ASCII characters.")
+            }
+            guard userTokens == nil || !BearerToken(bootstrapKey).isUserToken else {
+                throw CommandFailure(
+                    "WALLET_BOOTSTRAP_API_KEY must not have the form of a user's token.")
             }
         }
     }

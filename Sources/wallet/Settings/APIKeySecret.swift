@@ -4,11 +4,7 @@ import WalletCore
 extension APIKey {
     /// A new key and its secret, which is shown once and kept only as a hash.
     static func make(principal: String, scopes: Scopes) -> (key: APIKey, secret: String) {
-        var bytes: [UInt8] = []
-        bytes.appendHex(SystemEntropy.next(), digits: 16)
-        bytes.appendHex(SystemEntropy.next(), digits: 16)
-        bytes.appendHex(SystemEntropy.next(), digits: 16)
-        let secret = "wk_" + String(decoding: bytes, as: UTF8.self)
+        let secret = makeSecret(entropy: SystemEntropy.next)
         return (APIKey(secret: secret, principal: principal, scopes: scopes), secret)
     }
 
