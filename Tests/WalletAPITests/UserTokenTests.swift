@@ -81,7 +81,7 @@ struct UserTokenTests {
         var limits = KeyRing.Limits()
         limits.interval = .milliseconds(20)
         limits.retry = .milliseconds(20)
-        let trust = Duration.milliseconds(400)
+        let trust = Duration.seconds(3)
         limits.trust = trust
         let issuer = TestIssuer(limits: limits)
         try await Service.run(issuer: issuer) { service in

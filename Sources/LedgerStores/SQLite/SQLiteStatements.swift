@@ -1,5 +1,5 @@
 /// The statements that a session runs again and again, compiled once. Each reads by primary key or
-/// by the index named beside it; only ``tally``, ``walletSums`` and the lists of API keys read whole
+/// by the index named beside it; only `tally`, `walletSums` and the lists of API keys read whole
 /// tables.
 struct SQLiteStatements {
     let head, epochs, externalBalances, wallet, walletsOfUser, walletsAfter: SQLiteStatement
