@@ -15,6 +15,8 @@ struct TestIssuer: Sendable {
     /// - Parameter delay: how long a fetch takes.
     init(limits: KeyRing.Limits = KeyRing.Limits(), delay: Duration = .zero) {
         ring = KeyRing(limits: limits) { [publisher] in
+            .now + publisher.lead
+        } fetch: { [publisher] in
             try await Task.sleep(for: delay)
             return try publisher.publish()
         } report: { [publisher] _ in
@@ -50,12 +52,18 @@ final class Publisher: Sendable {
         var isReachable = true
         var fetches = 0
         var failures = 0
+        var lead = Duration.zero
     }
 
     private let state = Mutex(State())
 
     var fetches: Int { state.withLock { $0.fetches } }
     var failures: Int { state.withLock { $0.failures } }
+
+    /// How far the ring's clock is ahead.
+    var lead: Duration { state.withLock { $0.lead } }
+
+    func advance(by duration: Duration) { state.withLock { $0.lead += duration } }
 
     func countFailure() { state.withLock { $0.failures += 1 } }
 

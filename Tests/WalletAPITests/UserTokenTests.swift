@@ -81,16 +81,17 @@ struct UserTokenTests {
         var limits = KeyRing.Limits()
         limits.interval = .milliseconds(20)
         limits.retry = .milliseconds(20)
-        let trust = Duration.seconds(3)
-        limits.trust = trust
+        let trust = limits.trust
         let issuer = TestIssuer(limits: limits)
         try await Service.run(issuer: issuer) { service in
             #expect(try await status(service, issuer.token("alice", expiring: 100)) == 200)
             issuer.publisher.setReachable(false)
             let failures = issuer.publisher.failures
-            while issuer.publisher.failures < failures + 2 { await Task.yield() }
+            while issuer.publisher.failures < failures + 2 {
+                try await Task.sleep(for: .milliseconds(2))
+            }
             #expect(try await status(service, issuer.token("alice", expiring: 101)) == 200)
-            try await Task.sleep(for: trust)
+            issuer.publisher.advance(by: trust)
             let answer = try await service.send(
                 .get, "/v1/users/alice/wallets", secret: issuer.token("alice", expiring: 102))
             #expect(answer.status == 503)
@@ -98,7 +99,9 @@ struct UserTokenTests {
             #expect(try await service.get("/v1/users/alice/wallets").status == 200)
             issuer.publisher.setReachable(true)
             let fetches = issuer.publisher.fetches
-            while issuer.publisher.fetches < fetches + 2 { await Task.yield() }
+            while issuer.publisher.fetches < fetches + 2 {
+                try await Task.sleep(for: .milliseconds(2))
+            }
             #expect(try await status(service, issuer.token("alice", expiring: 103)) == 200)
         }
     }
@@ -167,7 +170,7 @@ struct TurnstileTests {
             for _ in 0..<5 {
                 group.addTask { try await turnstile.pass { await gate.pass() } != nil }
             }
-            while turnstile.crowd != (2, 3) { await Task.yield() }
+            while turnstile.crowd != (2, 3) { try await Task.sleep(for: .milliseconds(2)) }
             for _ in 0..<10 { #expect(try await turnstile.pass { true } == nil) }
             gate.open()
             return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }

@@ -33,15 +33,16 @@ package final class KeyRing: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
 
         /// Notes that a fetch is wanted; false if one is under way already.
-        mutating func askForFetch() -> Bool {
+        mutating func askForFetch(at instant: ContinuousClock.Instant) -> Bool {
             guard !isFetching else { return false }
             isFetching = true
-            attemptedAt = .now
+            attemptedAt = instant
             return true
         }
     }
 
     private let limits: Limits
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let fetch: @Sendable () async throws -> [UInt8]
     private let report: @Sendable (any Error) -> Void
     private let state = Mutex(State())
@@ -49,13 +50,17 @@ package final class KeyRing: Sendable {
         of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     /// - Parameters:
+    ///   - now: the clock that intervals are measured by.
     ///   - fetch: reads the set of keys; must end by itself within seconds.
     ///   - report: is told why a fetch failed.
     package init(
-        limits: Limits = Limits(), fetch: @escaping @Sendable () async throws -> [UInt8],
+        limits: Limits = Limits(),
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        fetch: @escaping @Sendable () async throws -> [UInt8],
         report: @escaping @Sendable (any Error) -> Void
     ) {
         self.limits = limits
+        self.now = now
         self.fetch = fetch
         self.report = report
     }
@@ -75,8 +80,8 @@ package final class KeyRing: Sendable {
         while !Task.isCancelled {
             let asks = state.withLock { state in
                 let isDue =
-                    state.fetchedAt.map { ContinuousClock.now - $0 >= limits.interval } ?? true
-                return isDue && state.askForFetch()
+                    state.fetchedAt.map { now() - $0 >= limits.interval } ?? true
+                return isDue && state.askForFetch(at: now())
             }
             if asks { demands.continuation.yield() }
             do { try await Task.sleep(for: min(limits.retry, limits.interval)) } catch { return }
@@ -118,7 +123,7 @@ extension KeyRing {
 
     private func trusted() -> KeySet? {
         state.withLock { state in
-            guard let fetchedAt = state.fetchedAt, ContinuousClock.now - fetchedAt < limits.trust
+            guard let fetchedAt = state.fetchedAt, now() - fetchedAt < limits.trust
             else { return nil }
             return state.keys
         }
@@ -128,12 +133,12 @@ extension KeyRing {
         await withCheckedContinuation { continuation in
             let (waits, asks) = state.withLock { state in
                 let isSpaced =
-                    state.attemptedAt.map { ContinuousClock.now - $0 >= limits.spacing } ?? true
+                    state.attemptedAt.map { now() - $0 >= limits.spacing } ?? true
                 guard !state.hasEnded, state.isFetching || isSpaced,
                     state.waiting.count < limits.line
                 else { return (false, false) }
                 state.waiting.append(continuation)
-                return (true, state.askForFetch())
+                return (true, state.askForFetch(at: now()))
             }
             if asks { demands.continuation.yield() }
             if !waits { continuation.resume() }
