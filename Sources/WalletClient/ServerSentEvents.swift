@@ -1,20 +1,25 @@
 /// An event of a stream as WHATWG's HTML standard has it (§9.2.6).
-struct ServerSentEvent: Hashable, Sendable {
+package struct ServerSentEvent: Hashable, Sendable {
     /// The last id that the stream has given, to resume after.
-    var id: String?
-    var data: String
+    package var id: String?
+    package var data: String
+
+    package init(id: String?, data: String) {
+        self.id = id
+        self.data = data
+    }
 }
 
 /// Reads a stream of server-sent events from pieces of any size.
-struct ServerSentEventParser: Sendable {
+package struct ServerSentEventParser: Sendable {
     /// The largest event, in bytes; one of the log has less than 4 KiB.
-    static let largestEvent = 1 << 20
+    package static let largestEvent = 1 << 20
 
     /// An event is larger than is read.
-    struct TooLarge: Error {}
+    package struct TooLarge: Error {}
 
     /// The pause before reconnecting that the service asks for, in milliseconds.
-    private(set) var retry: Int64?
+    package private(set) var retry: Int64?
     private var line: [UInt8] = []
     private var data: [UInt8]?
     private var id: String?
@@ -22,8 +27,11 @@ struct ServerSentEventParser: Sendable {
     private var skipsLineFeed = false
     private var isAtStart = true
 
+    package init() {}
+
     /// Takes a piece, and gives the events that it completes.
-    mutating func feed(_ piece: some Sequence<UInt8>) throws(TooLarge) -> [ServerSentEvent] {
+    package mutating func feed(_ piece: some Sequence<UInt8>) throws(TooLarge) -> [ServerSentEvent]
+    {
         var events: [ServerSentEvent] = []
         for byte in piece {
             if byte == UInt8(ascii: "\n"), skipsLineFeed {

@@ -17,6 +17,12 @@ extension WalletClient {
         public var held: Int64
         /// What can be taken out: `total - held`.
         public var available: Int64
+
+        package init(total: Int64, held: Int64, available: Int64) {
+            self.total = total
+            self.held = held
+            self.available = available
+        }
     }
 
     /// One user's money in one currency.

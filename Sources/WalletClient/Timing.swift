@@ -1,9 +1,17 @@
 /// How a client waits: apart, so that tests need not.
-struct Timing: Sendable {
+package struct Timing: Sendable {
     /// Sleeps; throws only when the task is cancelled.
     var sleep: @Sendable (Duration) async throws -> Void
     /// A random number, 0 ..< 1.
     var random: @Sendable () -> Double
+
+    package init(
+        sleep: @escaping @Sendable (Duration) async throws -> Void,
+        random: @escaping @Sendable () -> Double
+    ) {
+        self.sleep = sleep
+        self.random = random
+    }
 
     static let system = Timing(
         sleep: { try await Task.sleep(for: $0) }, random: { Double.random(in: 0..<1) })
@@ -13,7 +21,7 @@ struct Timing: Sendable {
     ///
     /// Exponential, and half of it random, so that clients that failed together do not come back
     /// together.
-    func pause(
+    package func pause(
         after attempt: Int, asked: Duration?, _ configuration: WalletClient.Configuration
     ) -> Duration? {
         var pause = configuration.firstPause

@@ -1,17 +1,17 @@
 import AsyncHTTPClient
-import Foundation
+package import Foundation
 import NIOCore
 import NIOHTTP1
 
 /// Sends calls and repeats those that may be repeated, always as they were.
-struct Transport: Sendable {
+package struct Transport: Sendable {
     /// The largest answer that is read into memory, in bytes: a page of 200 full entries is 1.5 MB.
-    static let largestAnswer = 64 << 20
+    package static let largestAnswer = 64 << 20
     /// The largest problem document that is read, in bytes; that of a batch holds 1,000 others.
     static let largestProblem = 8 << 20
 
     let configuration: WalletClient.Configuration
-    var timing: Timing
+    package var timing: Timing
     private let base: String
     private let token: String?
     private let http: HTTPClient
@@ -243,8 +243,8 @@ func segment(_ text: String) -> String {
 }
 
 /// JSON as Foundation reads and writes it.
-enum JSON {
-    static func encode(_ value: some Encodable) throws(WalletError) -> Data {
+package enum JSON {
+    package static func encode(_ value: some Encodable) throws(WalletError) -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
@@ -254,7 +254,7 @@ enum JSON {
         }
     }
 
-    static func decode<Value: Decodable>(
+    package static func decode<Value: Decodable>(
         _ type: Value.Type, _ data: Data
     ) throws(WalletError) -> Value {
         do {

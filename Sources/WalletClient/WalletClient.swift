@@ -48,7 +48,7 @@ public struct WalletClient: Sendable {
         public init() {}
     }
 
-    var transport: Transport
+    package var transport: Transport
 
     /// A client of one service with one credential.
     ///
@@ -76,7 +76,7 @@ public struct WalletClient: Sendable {
 
     /// Connections to one service at most; what comes beyond that waits for one of them. The
     /// service commits what arrives together in one transaction, so that many are worth having.
-    static let connectionsPerService = 128
+    package static let connectionsPerService = 128
 
     /// Lives as long as the process. Nothing is sent twice behind the back of the retry rules, and
     /// a redirect cannot lead a credential to another host.

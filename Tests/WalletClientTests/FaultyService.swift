@@ -2,8 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import Synchronization
-
-@testable import WalletClient
+import WalletClient
 
 /// A service that does nothing right: it answers each request with the next line of a script.
 ///

@@ -1,6 +1,5 @@
 import Testing
-
-@testable import WalletClient
+import WalletClient
 
 @Suite("Live events", .timeLimit(.minutes(1)))
 struct LiveEventsTests {

@@ -1,8 +1,7 @@
 import LedgerEngine
 import Testing
 import WalletAPI
-
-@testable import WalletClient
+import WalletClient
 
 @Suite("A read", .timeLimit(.minutes(1)))
 struct ReadingTests {

@@ -1,8 +1,7 @@
 import Foundation
 import Testing
 import WalletAPI
-
-@testable import WalletClient
+import WalletClient
 
 @Suite("A client of the real service", .timeLimit(.minutes(1)))
 struct ServiceTests {

@@ -1,7 +1,6 @@
 import Foundation
 import Testing
-
-@testable import WalletClient
+import WalletClient
 
 @Suite("Money")
 struct MoneyTests {
