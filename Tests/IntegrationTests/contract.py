@@ -71,17 +71,17 @@ class _Expectation:
         self.headers = []
         for name, header in response.get("headers", {}).items():
             header = resolved(header)
-            isInteger = header["schema"].get("type") == "integer"
+            is_integer = header["schema"].get("type") == "integer"
             self.headers.append(
-                (name, header.get("required", False), isInteger, validator(header["schema"])))
+                (name, header.get("required", False), is_integer, validator(header["schema"])))
 
     def check(self, answer):
-        for name, required, isInteger, schema in self.headers:
+        for name, required, is_integer, schema in self.headers:
             value = answer.headers.get(name)
             if value is None:
                 assert not required, f"{name} is missing: {answer.headers.items()}"
             else:
-                wrong = failure(schema, int(value) if isInteger else value)
+                wrong = failure(schema, int(value) if is_integer else value)
                 assert not wrong, f"{name}: {wrong}"
         kind = answer.headers.get("Content-Type", "").partition(";")[0]
         assert kind in self.bodies, f"{kind} is not in the contract"

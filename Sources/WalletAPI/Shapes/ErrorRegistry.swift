@@ -6,9 +6,9 @@ package enum ErrorRegistry {
 
             Every 4xx and 5xx is `application/problem+json` (RFC 9457). Match on `code`, which is \
             stable; `title` and `detail` are for people. `type` is the code as a URI, \
-            `\(Problem.typeBase)` and the code in lower case with hyphens: it names the problem and \
-            need not be fetched; this page is what it stands for, and every instance shows it at \
-            `/docs`.
+            `\(Problem.typeBase)` and the code in lower case with hyphens: it names the problem \
+            and need not be fetched; this page is what it stands for, and every instance shows it \
+            at `/docs`.
 
             A 4xx says that this attempt changed nothing. Whether an earlier one with the same \
             `Idempotency-Key` did, only that key's answer tells. `retryable` says that the same \
