@@ -6,7 +6,7 @@ OPTIONS ?=
 
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-integration lint format bench clean
+.PHONY: help run build test test-unit test-integration lint format documents bench clean
 
 help: ## Lists the commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 28
@@ -39,6 +39,11 @@ lint: ## Checks the format of all sources.
 
 format: ## Formats the Swift sources.
 	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+documents: build ## Makes docs/errors.md and the page at /docs anew, from code and contract.
+	@scripts/python-environment
+	$(WALLET) docs errors >docs/errors.md
+	.venv/bin/python docs/reference_page.py
 
 bench: build ## Measures what docs/performance.md shows, on this machine.
 	$(WALLET) bench --self --scenario compare $(OPTIONS)

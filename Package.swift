@@ -65,6 +65,7 @@ let package = Package(
             dependencies: [
                 "WalletCore",
                 "LedgerEngine",
+                "CDocuments",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -109,6 +110,9 @@ let package = Package(
 
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+        // The contract and its page, embedded in the program.
+        .target(name: "CDocuments", exclude: ["reference.css", "reference.html"]),
 
         // Fixtures, a manual clock, fault injection, the compatibility suite of the stores.
         .target(

@@ -17,7 +17,7 @@ struct WalletCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, VerifyCommand.self, KeysCommand.self, BenchCommand.self,
             ExportCommand.self, ImportCommand.self, RebuildCommand.self, BackupCommand.self,
-            RestoreCommand.self, EraseCommand.self, AnchorCommand.self,
+            RestoreCommand.self, EraseCommand.self, AnchorCommand.self, DocsCommand.self,
         ],
         groupedSubcommands: [
             CommandGroup(

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import contract
+
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("WALLET_BIN") or ROOT / ".build/release/wallet").absolute()
 BOOTSTRAP_KEY = "wk_test_0123456789abcdefghij"
@@ -194,6 +196,7 @@ class Client:
         assert answer.status != 500, (method, path, answer.raw)
         if answer.status >= 400:
             check_problem(answer)
+        contract.check(method, path, answer)
         return answer
 
     def get(self, path, **headers):

@@ -12,8 +12,9 @@ struct ImportTests {
             "Synchronization",
         ],
         "Sources/WalletAPI": [
-            "WalletCore", "LedgerEngine", "AsyncHTTPClient", "HTTPTypes", "Hummingbird", "JWTKit",
-            "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "Synchronization",
+            "WalletCore", "LedgerEngine", "AsyncHTTPClient", "CDocuments", "HTTPTypes",
+            "Hummingbird",
+            "JWTKit", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "Synchronization",
         ],
         "Sources/WalletClient": [
             "AsyncHTTPClient", "Foundation", "NIOCore", "NIOHTTP1", "Synchronization",

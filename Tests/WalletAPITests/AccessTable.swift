@@ -21,6 +21,8 @@ enum AccessTable {
     static let entries: [Entry] = [
         Entry("GET /health/live", nil, .forbidden),
         Entry("GET /health/ready", nil, .forbidden),
+        Entry("GET /openapi.yaml", nil, .forbidden),
+        Entry("GET /docs", nil, .forbidden),
 
         Entry("POST /v1/wallets", "write", .byActor),
         Entry("POST /v1/transfers", "write", .byActor),

@@ -55,6 +55,7 @@ package enum WalletServer {
                 + LedgerRoutes(queries: queries).routes
                 + StatementRoutes(queries: queries, ownership: ownership).routes
                 + EventStreamRoutes(queries: queries, feed: feed, limits: eventStreams).routes
+                + DocumentRoutes().routes
                 + HealthRoutes(queries: queries, readiness: readiness).routes,
             authenticator: Authenticator(store: store, users: users), ownership: ownership,
             maximumBody: maximumBody, logger: logger)

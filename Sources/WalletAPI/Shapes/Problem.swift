@@ -23,13 +23,16 @@ struct Problem: Error, Sendable {
         self.detail = detail
     }
 
+    /// What every problem's type begins with. It names problems and is no address to fetch.
+    static let typeBase = "https://wallet-service.example/problems/"
+
     static func malformed(_ detail: String) -> Problem { Problem(.malformedRequest, detail) }
 
     /// The body. Nothing in it comes from a database's message, a path or a host.
     func body(requestID: String) -> [UInt8] {
         var json = CanonicalJSON()
         json.beginObject()
-        json.member("type", "https://wallet-service.example/problems/" + code.slug)
+        json.member("type", Problem.typeBase + code.slug)
         json.member("title", code.title)
         json.member("status", Int64(code.status))
         json.member("detail", detail)
