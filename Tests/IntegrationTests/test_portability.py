@@ -446,12 +446,15 @@ def test_a_rebuild_that_is_killed_has_changed_nothing(long_export, tmp_path, rng
     database = tmp_path / "target.sqlite"
     succeeds("import", database=database, stdin=b"".join(long_export))
     before = contents(database)
+    start = time.monotonic()
+    succeeds("rebuild", database=database)
+    whole = time.monotonic() - start
     kills = 0
-    for _ in range(4):
+    for _ in range(6):
         process = subprocess.Popen(
             [BINARY, "rebuild", "--database", f"sqlite:{database}"], env=INHERITED,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.3, 1.2))
+        time.sleep(rng.uniform(0.1, 0.8) * whole)
         process.kill()
         kills += process.wait(10) == -9
         assert contents(database) == before
