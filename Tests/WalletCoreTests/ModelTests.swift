@@ -6,7 +6,8 @@ import WalletTesting
 struct ModelTests {
     private static let commandsPerSeed = 500
 
-    @Test("come to what the contract says", arguments: 0..<24 as Range<UInt64>)
+    /// 200 seeds: 100,000 commands.
+    @Test("come to what the contract says", arguments: 0..<200 as Range<UInt64>)
     func model(seed: UInt64) throws {
         var simulation = Simulation(seed: seed)
         for _ in 0..<Self.commandsPerSeed { try simulation.step() }
