@@ -12,9 +12,9 @@ package final class Sequencer: Sendable {
     /// operators.
     package struct Limits: Hashable, Sendable {
         /// Commands in one transaction at most, but for a batch that is larger and comes alone.
-        package var maxBatch = 256
+        package var maxBatch = 2_048
         /// Bytes that one transaction adds to the log at most, roughly.
-        package var maxBatchBytes = 1 << 20
+        package var maxBatchBytes = 4 << 20
         /// Commands that wait at most.
         package var queueLimit = 8_192
         /// Bytes that wait at most, roughly.

@@ -1,9 +1,12 @@
 import ArgumentParser
 
 /// What group commit is worth: the default batch against batches of one, alternating on services
-/// and ledgers of their own, with the disk as it is and with a slow one imitated.
+/// and ledgers of their own, with the disk as it is and with a slow one imitated. And what bulk
+/// users gain: single calls against requests of 1,000 transfers, from as many connections.
 struct CompareScenario {
     private static let slowCommitMilliseconds = 3
+    private static let bulkConnections = [1, 4]
+    private static let bulkTransfers = 1_000
 
     var options: BenchOptions
     var serveOptions: [String]
@@ -21,9 +24,22 @@ struct CompareScenario {
         }
     }
 
+    /// Single calls and batches from as many connections.
+    private struct BulkRow: Codable {
+        var connections: Int
+        var calls: [Measurement] = []
+        var batches: [Measurement] = []
+
+        var ratio: Double {
+            Figure.median(batches.map(\.throughput))
+                / max(1, Figure.median(calls.map(\.throughput)))
+        }
+    }
+
     private struct Report: Codable {
         var machine: Machine
         var rows: [Row]
+        var bulk: [BulkRow] = []
         var halfLoad: [Measurement]
         var conserved: Bool
     }
@@ -35,6 +51,9 @@ struct CompareScenario {
             for count in connections {
                 report.rows.append(try await compare(count, delay, &report.conserved))
             }
+        }
+        for count in Self.bulkConnections {
+            report.bulk.append(try await compareBulk(count, &report.conserved))
         }
         var load = options.load
         load.connections = connections[0]
@@ -62,6 +81,26 @@ struct CompareScenario {
             )
             row.grouped.append(try await measure(load, slow, &conserved))
             row.single.append(try await measure(load, slow + ["--max-batch", "1"], &conserved))
+        }
+        return row
+    }
+
+    private func compareBulk(
+        _ connections: Int, _ conserved: inout Bool
+    ) async throws -> BulkRow {
+        var row = BulkRow(connections: connections)
+        var calls = options.load
+        calls.connections = connections
+        calls.rate = .max
+        calls.batch = 1
+        var batches = calls
+        batches.batch = Self.bulkTransfers
+        for repetition in 1...options.repetitions {
+            say(
+                "calls and batches, \(connections) connections, \(repetition) of "
+                    + "\(options.repetitions)")
+            row.calls.append(try await measure(calls, [], &conserved))
+            row.batches.append(try await measure(batches, [], &conserved))
         }
         return row
     }
@@ -107,6 +146,21 @@ struct CompareScenario {
                 "| \(row.connections) | \(commit) | default \(cells(row.grouped)) "
                     + "| \(Figure.short(row.ratio)) |")
             lines.append("| \(row.connections) | \(commit) | 1 \(cells(row.single)) | |")
+        }
+        lines += [
+            "",
+            "Single calls against requests of \(Figure.grouped(Self.bulkTransfers)) transfers; "
+                + "latencies are those of a request:",
+            "",
+            "| connections | request | transfers/s | p50 | p99 | server CPU µs each "
+                + "| batches : calls |",
+            "|---:|---|---:|---:|---:|---:|---:|",
+        ]
+        for row in report.bulk {
+            lines.append("| \(row.connections) | one transfer \(cells(row.calls)) | |")
+            lines.append(
+                "| \(row.connections) | \(Figure.grouped(Self.bulkTransfers)) transfers "
+                    + "\(cells(row.batches)) | \(Figure.short(row.ratio)) |")
         }
         lines += [
             "",

@@ -39,9 +39,9 @@ struct ServeOptions: ParsableArguments {
     var dev = false
     @Option(help: "trace, debug, info, notice, warning, error or critical (info).")
     var logLevel: String?
-    @Option(help: "Commands in one transaction at most (256).")
+    @Option(help: "Commands in one transaction at most (2048).")
     var maxBatch: String?
-    @Option(help: "Bytes that one transaction adds to the log at most (1048576).")
+    @Option(help: "Bytes that one transaction adds to the log at most (4194304).")
     var maxBatchBytes: String?
     @Option(help: "Commands that wait at most; more are answered 503 (8192).")
     var queueLimit: String?
