@@ -70,11 +70,12 @@ extension LedgerState {
         guard let reference else { return }
         let key = ReferenceKey(wallet: wallet, scope: actor.scope, reference: reference)
         guard let first = references[key] else { return }
+        let isHold = holds[HoldID(high: first.id.high, low: first.id.low)] != nil
         throw Refusal(
             .referenceAlreadyUsed,
             [
                 .init("reference", .text(reference)),
-                .init("transactionId", .text(first.id.description)),
+                .init(isHold ? "holdId" : "transactionId", .text(first.id.description)),
             ])
     }
 

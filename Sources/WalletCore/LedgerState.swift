@@ -165,7 +165,7 @@ package struct ReferenceUse: Hashable, Sendable {
 /// The part of the ledger that the commands at hand involve.
 ///
 /// What is absent does not exist: whoever fills it must have looked for everything that
-/// ``Command/needs`` names.
+/// ``Command/needs`` names, and for the holds that first used the references.
 package struct LedgerState: Sendable {
     package var wallets: [WalletID: Wallet] = [:]
     package var holds: [HoldID: Hold] = [:]

@@ -195,8 +195,7 @@ struct DecideTests {
             ledger.run(transfer).refusal
                 == Refusal(
                     .referenceAlreadyUsed,
-                    [.init("reference", .text("r")), .init("transactionId", .text(id.description))])
-        )
+                    [.init("reference", .text("r")), .init("holdId", .text(id.description))]))
         #expect(ledger.run(.transfer(Table.rich, Table.empty, 1, reference: "s")).refusal == nil)
         #expect(ledger.run(.deposit(Table.empty, 1, reference: "s")).refusal == nil)
     }

@@ -103,6 +103,8 @@ private struct Simulation {
         }
         if let reference = needs.reference {
             state.references[reference] = all.references[reference]
+            let first = all.references[reference].map { HoldID(high: $0.id.high, low: $0.id.low) }
+            if let hold = first.flatMap({ all.holds[$0] }) { state.holds[hold.id] = hold }
         }
         for wallet in wallets { state.wallets[wallet] = all.wallets[wallet] }
         for hold in all.holds.values where hold.expiresAt != nil && wallets.contains(hold.wallet) {

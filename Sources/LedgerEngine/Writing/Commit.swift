@@ -132,6 +132,13 @@ extension Commit {
             }
         }
         state.external = try snapshot.externalBalances()
+        if !references.isEmpty {
+            for record in try snapshot.references(Array(references)) {
+                state.references[record.key] = record.use
+                // Whether it was a hold that used it first, its refusal tells.
+                holds.insert(HoldID(high: record.use.id.high, low: record.use.id.low))
+            }
+        }
         if !holds.isEmpty {
             for hold in try snapshot.holds(Array(holds)) {
                 state.holds[hold.id] = hold
@@ -143,11 +150,6 @@ extension Commit {
                 state.transactions[transaction.id] = transaction
                 wallets.formUnion(
                     [transaction.debited, transaction.credited].compactMap(\.wallet))
-            }
-        }
-        if !references.isEmpty {
-            for record in try snapshot.references(Array(references)) {
-                state.references[record.key] = record.use
             }
         }
         try loadWallets(wallets, events: work.reduce(0) { $0 + $1.size }, from: snapshot)
