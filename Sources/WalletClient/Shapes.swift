@@ -77,7 +77,7 @@ extension WalletClient {
         public var version: Int64
         /// As of when.
         public var at: Timestamp
-        /// For a past instant: whether no event can be recorded any more at or before it.
+        /// Whether no event can be recorded any more at that instant or before it.
         public var final: Bool?
         /// For a past instant: whether the wallet existed then.
         public var existed: Bool?

@@ -78,7 +78,7 @@ private struct AlteredSnapshot: LedgerSnapshot {
     func dueHolds(at instant: Instant, limit: Int) throws -> [Hold] {
         alteration.holds(try base.dueHolds(at: instant, limit: limit))
     }
-    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
+    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Expiries {
         try base.unrecordedExpiries(of: wallet, at: instant)
     }
     func keys(_ keys: [Digest]) throws -> [KeyRecord] { alteration.keys(try base.keys(keys)) }

@@ -304,18 +304,21 @@ extension LedgerStoreSuite {
                 .deposit(
                     wallet: wallets[0], amount: Fixture.amount(1), currency: nil, reference: nil)
             ], at: recorded)
-        let expected: [(offset: Int64, sum: Int64)] = [
-            (-1, 0), (0, 10), (49, 10), (50, 0), (99, 0), (100, 200), (1_000, 200),
+        let expected: [(offset: Int64, count: Int64, sum: Int64)] = [
+            (-1, 0, 0), (0, 1, 10), (49, 1, 10), (50, 0, 0), (99, 0, 0), (100, 1, 200),
+            (1_000, 1, 200),
         ]
         try await bench.read { [self] snapshot in
-            for (offset, sum) in expected {
+            for (offset, count, sum) in expected {
                 try requireEqual(
                     try snapshot.unrecordedExpiries(
-                        of: wallets[0], at: due.advanced(byMicroseconds: offset)), sum,
+                        of: wallets[0], at: due.advanced(byMicroseconds: offset)),
+                    Expiries(count: count, amount: sum),
                     "what had expired without a record \(offset) µs after the first was due")
             }
             try requireEqual(
-                try snapshot.unrecordedExpiries(of: wallets[1], at: due), 400,
+                try snapshot.unrecordedExpiries(of: wallets[1], at: due),
+                Expiries(count: 1, amount: 400),
                 "what had expired of another wallet")
         }
     }

@@ -43,7 +43,7 @@ struct RejectingTransaction: LedgerTransaction {
     func dueHolds(at instant: Instant, limit: Int) throws -> [Hold] {
         try base.dueHolds(at: instant, limit: limit)
     }
-    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
+    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Expiries {
         try base.unrecordedExpiries(of: wallet, at: instant)
     }
     func keys(_ keys: [Digest]) throws -> [KeyRecord] { try base.keys(keys) }

@@ -3,6 +3,7 @@
 import bisect
 import json
 import re
+import threading
 import time
 from datetime import timedelta, timezone
 
@@ -142,7 +143,7 @@ def test_a_balance_answers_member_by_member(client, wallet):
     assert answer.status == 200 and TIME.fullmatch(answer.json["at"])
     assert {name: value for name, value in answer.json.items() if name != "at"} == {
         "walletId": wallet, "currency": "USD", "total": 1000, "held": 0, "available": 1000,
-        "version": 2}
+        "version": 2, "final": True}
 
 
 def test_a_wallet_shows_what_happened_to_it(client, wallet):
@@ -708,9 +709,43 @@ def test_before_it_was_opened_a_wallet_is_empty(client, wallet):
     assert balance_at(client, wallet, opened).json["version"] == 1
 
 
+def test_a_final_balance_is_never_contradicted(server, client, rng):
+    wallet = client.wallet(1_000)
+    stop, finals = threading.Event(), []
+
+    def write():
+        own = server.client()
+        while not stop.is_set():
+            soon = rfc3339(int(time.time() * 1e6) + rng.randint(2_000, 30_000))
+            assert own.hold(wallet, 1, expiresAt=soon).status in (201, 422)
+            assert own.deposit(wallet, 1).status == 201
+
+    def read(finals):
+        own = server.client()
+        while not stop.is_set():
+            finals.append(own.get(f"/v1/wallets/{wallet}/balance").json)
+
+    lists = [[] for _ in range(3)]
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    threads += [threading.Thread(target=read, args=(found,)) for found in lists]
+    for thread in threads:
+        thread.start()
+    time.sleep(3)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    finals = [found for found in sum(lists, []) if found["final"]]
+    assert len(finals) > 50, "hardly any answer was final"
+    names = ("total", "held", "available", "version", "final")
+    for found in finals:
+        then = balance_at(client, wallet, found["at"]).json
+        assert [then[n] for n in names] == [found[n] for n in names], (found, then)
+
+
 def test_the_future_is_not_known(client, wallet):
     answer = balance_at(client, wallet, int(time.time() * 1e6) + 3_600_000_000)
     check_problem(answer, 422, "FUTURE_TIMESTAMP")
+    assert answer.headers["Consistency-Token"]
     check_problem(balance_at(client, wallet, "9999-12-31T23:59:59Z"), 422, "FUTURE_TIMESTAMP")
 
 

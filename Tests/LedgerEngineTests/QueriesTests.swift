@@ -40,7 +40,11 @@ import WalletTesting
                 break
             }
         }
-        for hold in expiring.values where hold.expiresAt <= instant { numbers.held -= hold.amount }
+        for hold in expiring.values where hold.expiresAt <= instant {
+            numbers.held -= hold.amount
+            // Its event, the next one of the wallet, is counted as if it had been recorded.
+            numbers.version += 1
+        }
         return numbers
     }
 
@@ -69,9 +73,26 @@ import WalletTesting
                 of: ada, at: head.advanced(byMicroseconds: offset), after: nil)
             #expect(found.value?.isFinal == isFinal)
         }
-        let now = try await queries.balance(of: ada, at: nil, after: nil)
-        #expect(now.value?.isFinal == false)
-        #expect(now.value?.at == ledger.clock.now)
+    }
+
+    @Test func balanceNowIsThatOfTheHeadUnlessAHoldHasExpiredSince() async throws {
+        var scribe = ledger.scribe
+        let expiry = ledger.clock.now.advanced(byMicroseconds: 500)
+        let append = try scribe.append([hold(bob, 7, until: expiry)])
+        try await ledger.store.write { try $0.append(append) }
+        let head = scribe.head.recordedAt
+        for (step, held, isFinal) in [(499, 7, true), (1, 0, false)] as [(Int64, Int64, Bool)] {
+            ledger.clock.advance(byMicroseconds: step)
+            let found = try #require(
+                try await queries.balance(of: bob, at: nil, after: nil).value)
+            #expect(found.isFinal == isFinal)
+            #expect(found.at == (isFinal ? head : ledger.clock.now))
+            #expect(found.held == held)
+            // What it says is what its instant says, then and later.
+            let same = try await queries.balance(of: bob, at: found.at, after: nil).value
+            #expect(same?.version == found.version && same?.held == held)
+            #expect(same?.isFinal == isFinal)
+        }
     }
 
     @Test func balanceBeforeTheWalletWasOpenedIsZero() async throws {
@@ -84,7 +105,7 @@ import WalletTesting
     @Test func instantAfterNowIsRefused() async throws {
         let now = ledger.clock.now
         _ = try await queries.balance(of: ada, at: now, after: nil)
-        await #expect(throws: QueryError.futureTimestamp) {
+        await #expect(throws: QueryError.futureTimestamp(ConsistencyToken(ledger.scribe.head))) {
             try await queries.balance(
                 of: ada, at: now.advanced(byMicroseconds: 1), after: nil)
         }
@@ -96,7 +117,7 @@ import WalletTesting
         let head = ledger.scribe.head.recordedAt
         let found = try await queries.balance(of: ada, at: head, after: nil).value
         #expect(found?.total == ledger.scribe.state.wallets[ada]?.total)
-        await #expect(throws: QueryError.futureTimestamp) {
+        await #expect(throws: QueryError.futureTimestamp(ConsistencyToken(ledger.scribe.head))) {
             try await queries.balance(
                 of: ada, at: head.advanced(byMicroseconds: 1), after: nil)
         }
@@ -110,17 +131,23 @@ import WalletTesting
         let append = try scribe.append([hold(bob, 7, until: expiry), hold(bob, 9, until: nil)])
         try await ledger.store.write { try $0.append(append) }
         let position = scribe.head.position
+        let recorded = try #require(scribe.state.wallets[bob]).version
         for (step, held) in [(499, 16), (1, 9), (1_000_000, 9)] as [(Int64, Int64)] {
             ledger.clock.advance(byMicroseconds: step)
-            #expect(try await queries.wallet(bob, after: nil).value?.wallet.held == held)
-            #expect(try await queries.balance(of: bob, at: nil, after: nil).value?.held == held)
+            let version = recorded + (held == 16 ? 0 : 1)
+            let wallet = try await queries.wallet(bob, after: nil).value?.wallet
+            #expect(wallet?.held == held && wallet?.version == version)
+            let balance = try await queries.balance(of: bob, at: nil, after: nil).value
+            #expect(balance?.held == held && balance?.version == version)
             let views = try await queries.wallets(
                 ofUser: "bob", startingAfter: nil, limit: 5, after: nil
             ).value
             #expect(views.map(\.wallet.held) == [held])
+            #expect(views.map(\.wallet.version) == [version])
             let atInstant = try await queries.balance(
                 of: bob, at: ledger.clock.now, after: nil)
             #expect(atInstant.value?.held == held)
+            #expect(atInstant.value?.version == version)
         }
         #expect(try await queries.head().position == position)
     }

@@ -128,7 +128,8 @@ struct StatementTests {
         let ledger = try await Ledger()
         let now = ledger.clock.now
         _ = try await ledger.statement(from: now)
-        await #expect(throws: QueryError.futureTimestamp) {
+        let token = ConsistencyToken(try await ledger.queries.head())
+        await #expect(throws: QueryError.futureTimestamp(token)) {
             try await ledger.statement(from: now.advanced(byMicroseconds: 1))
         }
     }

@@ -29,7 +29,8 @@ struct HoldTests {
                 #expect(try await service.get(path).text("status") == status)
                 let balance = try await service.get("/v1/wallets/\(wallet)/balance")
                 #expect(balance.json["held"] == .integer(held))
-                #expect(balance.json["version"] == .integer(3), "nothing has recorded it")
+                let version: Int64 = status == "open" ? 3 : 4
+                #expect(balance.json["version"] == .integer(version), "as if it were recorded")
                 for filter in ["open", "expired", "captured", "released"] {
                     let page = try await service.get("/v1/wallets/\(wallet)/holds?status=\(filter)")
                     #expect(page.json["items"]?.elements.count == (filter == status ? 1 : 0))
@@ -40,6 +41,30 @@ struct HoldTests {
             #expect(refused.json["holdStatus"] == .string("expired"))
             let balance = try await service.get("/v1/wallets/\(wallet)/balance")
             #expect(balance.json["version"] == .integer(4), "the refused command recorded it")
+        }
+    }
+
+    @Test("that expires unrecorded leaves an ETag that the next command takes")
+    func entityTag() async throws {
+        try await Service.run { service in
+            let wallet = try await service.wallet(100)
+            for _ in 1...2 { _ = try await hold(service, wallet, 30, for: 1_000) }
+            let path = "/v1/wallets/\(wallet)"
+            let before = try await service.get(path)
+            service.clock.advance(byMicroseconds: 2_000)
+            let after = try await service.get(path)
+            #expect(before.header("ETag") == "\"v4\"")
+            #expect(after.header("ETag") == "\"v6\"")
+            let late = try await service.post(
+                path + "/withdrawals", #"{"amount":1}"#,
+                headers: ["If-Match": before.header("ETag")])
+            #expect(late.code == "VERSION_MISMATCH")
+            #expect(late.json["version"] == .integer(6))
+            let done = try await service.post(
+                path + "/withdrawals", #"{"amount":90}"#,
+                headers: ["If-Match": after.header("ETag")])
+            #expect(done.status == 201)
+            #expect(done.header("ETag") == "\"v7\"")
         }
     }
 

@@ -12,8 +12,8 @@ package struct Reading<Value: Sendable>: Sendable {
 package enum QueryError: Error, Hashable {
     /// The token is ahead of the log, or of a timeline that was lost.
     case unknownToken
-    /// The instant is later than both now and the head.
-    case futureTimestamp
+    /// The instant is later than both now and the head, of which the token tells.
+    case futureTimestamp(ConsistencyToken)
 }
 
 /// A wallet with its free text, which lies beside the log.
@@ -55,6 +55,7 @@ package struct BalanceView: Sendable {
     package var total: Int64
     /// Minor units.
     package var held: Int64
+    /// Counts the holds that had expired by then, recorded or not, as ``held`` does.
     package var version: Int64
     package var at: Instant
     /// Whether the wallet had been opened by then.
@@ -132,6 +133,10 @@ package struct Queries: Sendable {
 
     /// A wallet's balance now, or as of an instant; `nil` where there is no such wallet.
     ///
+    /// Without an instant it is as of the head, and so final: what is recorded later is later than
+    /// the head. Only if a hold of the wallet has expired since is it as of now, and an event that
+    /// is being recorded may still come before that.
+    ///
     /// - Throws: ``QueryError/futureTimestamp`` for an instant later than both now and the head.
     package func balance(
         of id: WalletID, at instant: Instant?, after token: ConsistencyToken?
@@ -139,15 +144,20 @@ package struct Queries: Sendable {
         try await read(after: token) { [now] snapshot, head in
             guard var wallet = try snapshot.wallets([id]).first else { return nil }
             let present = max(now(), head.recordedAt)
-            guard let instant else {
-                try wallet.dropExpiredHolds(at: present, snapshot)
-                return BalanceView(
-                    wallet: id, currency: wallet.currency, total: wallet.total,
-                    held: wallet.held, version: wallet.version, at: present, existed: true,
-                    isFinal: present <= head.recordedAt)
+            if let instant {
+                guard instant <= present else {
+                    throw QueryError.futureTimestamp(ConsistencyToken(head))
+                }
+                return try snapshot.balance(of: wallet, at: instant, head)
             }
-            guard instant <= present else { throw QueryError.futureTimestamp }
-            return try snapshot.balance(of: wallet, at: instant, head)
+            var atHead = wallet
+            try atHead.dropExpiredHolds(at: head.recordedAt, snapshot)
+            try wallet.dropExpiredHolds(at: present, snapshot)
+            let isFinal = wallet == atHead
+            return BalanceView(
+                wallet: id, currency: wallet.currency, total: wallet.total, held: wallet.held,
+                version: wallet.version, at: isFinal ? head.recordedAt : present, existed: true,
+                isFinal: isFinal || present <= head.recordedAt)
         }
     }
 
@@ -217,12 +227,16 @@ package struct Queries: Sendable {
 }
 
 extension Wallet {
-    /// Takes off what is held by holds that have expired, whether or not that is recorded.
+    /// Takes off what is held by holds that have expired, whether or not that is recorded. The
+    /// version counts their events, which will be recorded before any other of the wallet: so no
+    /// version has two contents, and it is the one that the next command will find.
     fileprivate mutating func dropExpiredHolds(
         at instant: Instant, _ snapshot: any LedgerSnapshot
     ) throws {
         guard held > 0 else { return }
-        held -= try snapshot.unrecordedExpiries(of: id, at: instant)
+        let expiries = try snapshot.unrecordedExpiries(of: id, at: instant)
+        held -= expiries.amount
+        version += expiries.count
     }
 }
 
@@ -238,7 +252,9 @@ extension LedgerSnapshot {
         view.version = entry.version
         view.existed = true
         if entry.held > 0 {
-            view.held -= try unrecordedExpiries(of: wallet.id, at: instant)
+            let expiries = try unrecordedExpiries(of: wallet.id, at: instant)
+            view.held -= expiries.amount
+            view.version += expiries.count
         }
         return view
     }

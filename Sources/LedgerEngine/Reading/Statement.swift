@@ -38,7 +38,9 @@ extension Queries {
             let present = max(now(), head.recordedAt)
             let until = until ?? max(present, head.recordedAt.advanced(byMicroseconds: 1))
             let from = from ?? min(wallet.createdAt, until)
-            guard from <= present else { throw QueryError.futureTimestamp }
+            guard from <= present else {
+                throw QueryError.futureTimestamp(ConsistencyToken(head))
+            }
             let last = until.advanced(byMicroseconds: -1)
             return Statement(
                 wallet: id, currency: wallet.currency, from: from, until: until,

@@ -124,12 +124,13 @@ private final class InMemoryTransaction: LedgerTransaction {
         return Array(due.prefix(limit))
     }
 
-    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) -> Int64 {
-        storage.holds.values.reduce(0) { sum, hold in
+    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) -> Expiries {
+        storage.holds.values.reduce(into: Expiries()) { sum, hold in
             guard hold.wallet == wallet, let expiresAt = hold.expiresAt, expiresAt <= instant,
                 hold.createdAt <= instant, hold.closedAt.map({ $0 > instant }) ?? true
-            else { return sum }
-            return sum + hold.amount.minorUnits
+            else { return }
+            sum.count += 1
+            sum.amount += hold.amount.minorUnits
         }
     }
 

@@ -60,8 +60,8 @@ package protocol LedgerSnapshot {
     /// Holds of the whole ledger that are open in the record and expire at the instant or before,
     /// those that were due first before the others.
     func dueHolds(at instant: Instant, limit: Int) throws -> [Hold]
-    /// What holds that were expired at the instant, but not yet recorded so, held of a wallet.
-    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64
+    /// The holds of a wallet that were expired at the instant, but not yet recorded so.
+    func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Expiries
 
     /// The events that the keys led to. A store may tell keys apart by their first 16 bytes.
     func keys(_ keys: [Digest]) throws -> [KeyRecord]

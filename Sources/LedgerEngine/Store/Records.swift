@@ -108,6 +108,19 @@ package struct WalletSum: Hashable, Sendable {
     }
 }
 
+/// Holds of a wallet that have expired without a record. Each will be one event of the wallet,
+/// before any other.
+package struct Expiries: Hashable, Sendable {
+    package var count: Int64
+    /// What they hold, in minor units.
+    package var amount: Int64
+
+    package init(count: Int64 = 0, amount: Int64 = 0) {
+        self.count = count
+        self.amount = amount
+    }
+}
+
 /// Which event an idempotency key led to; the event has the key and its fingerprint.
 ///
 /// The key of a batch led to the first event of the log that came from the batch.

@@ -102,11 +102,11 @@ package final class SQLiteSession: LedgerTransaction {
         ) { try Hold($0) }
     }
 
-    package func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Int64 {
+    package func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Expiries {
         let at = SQLiteValue.integer(instant.microseconds)
         return try statements.unrecordedExpiries.first(.blob(wallet.bytes), at, at, at) {
-            $0.integer(0)
-        } ?? 0
+            Expiries(count: $0.integer(0), amount: $0.integer(1))
+        } ?? Expiries()
     }
 
     package func keys(_ keys: [Digest]) throws -> [KeyRecord] {

@@ -73,7 +73,7 @@ struct SQLiteStatements {
         // holds_by_expiry
         unrecordedExpiries = try connection.prepare(
             """
-            SELECT COALESCE(SUM(amount), 0) FROM holds
+            SELECT COUNT(*), COALESCE(SUM(amount), 0) FROM holds
             WHERE wallet_id = ?1 AND expires_at <= ?2 AND created_at <= ?3
                 AND (closed_at IS NULL OR closed_at > ?4)
             """)

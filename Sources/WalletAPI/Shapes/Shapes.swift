@@ -28,10 +28,8 @@ extension CanonicalJSON {
         amounts(total: view.total, held: view.held)
         member("version", view.version)
         member("at", view.at)
-        if isHistorical {
-            member("final", view.isFinal)
-            member("existed", view.existed)
-        }
+        member("final", view.isFinal)
+        if isHistorical { member("existed", view.existed) }
         endObject()
     }
 
