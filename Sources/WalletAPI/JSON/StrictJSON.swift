@@ -49,6 +49,8 @@ package struct JSONFault: Error, Hashable {
 package struct JSONParser {
     /// How deep objects and arrays may stand in one another; no request needs more than four.
     package static let maximumDepth = 16
+    /// Up to how many members an object's names are compared one by one.
+    private static let fewMembers = 16
 
     private let bytes: [UInt8]
     private var offset = 0
@@ -106,6 +108,7 @@ package struct JSONParser {
     private mutating func object(depth: Int) throws(JSONFault) -> JSONValue {
         offset += 1
         var members: [JSONMember] = []
+        var names: Set<String> = []
         skipWhitespace()
         if current == UInt8(ascii: "}") {
             offset += 1
@@ -115,11 +118,9 @@ package struct JSONParser {
             skipWhitespace()
             guard current == UInt8(ascii: "\"") else { throw fault("a member's name is expected") }
             let name = try string()
-            guard !members.contains(where: { $0.name == name }) else {
+            guard isNew(name, among: members, &names) else {
                 throw fault("a member stands twice")
             }
-            // Names are few by contract; this keeps the search above from growing with the body.
-            guard members.count < 64 else { throw fault("too many members") }
             skipWhitespace()
             guard current == UInt8(ascii: ":") else { throw fault("a colon is expected") }
             offset += 1
@@ -133,6 +134,18 @@ package struct JSONParser {
             default: throw fault("a comma or the end of the object is expected")
             }
         }
+    }
+
+    /// Whether no member has this name. Few are compared one by one, which is quickest; of many a
+    /// set is kept, so that the time grows with the body and not with its square.
+    private func isNew(
+        _ name: String, among members: [JSONMember], _ names: inout Set<String>
+    ) -> Bool {
+        if members.count < JSONParser.fewMembers {
+            return !members.contains { $0.name == name }
+        }
+        if names.isEmpty { names = Set(members.lazy.map(\.name)) }
+        return names.insert(name).inserted
     }
 
     private mutating func array(depth: Int) throws(JSONFault) -> JSONValue {
