@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import LedgerEngine
 import LedgerStores
@@ -22,6 +23,12 @@ struct WalletService {
         }
     }
 
+    /// The exit code of a stop whose time was over before everything was done.
+    private static let abandonedExitCode: Int32 = 3
+    /// How long the transaction under way may take when the time for a stop is over. After it the
+    /// process ends by a trap, which harms the ledger no more than a power cut.
+    private static let lastTransactionTimeout: Duration = .seconds(30)
+
     /// Runs until a signal asks for the end: readiness fails, the listener drains, the queue
     /// empties, and everything that was acknowledged is in the log.
     func run() async throws {
@@ -32,7 +39,6 @@ struct WalletService {
     /// - Parameter keys: the keys for users' tokens, if there are users.
     private func run(keys: KeyRing?) async throws {
         try await seedBootstrapKey()
-        let developmentKey = try await makeDevelopmentKey()
         let feed = LogFeed()
         let sequencer = Sequencer(
             store: store, limits: settings.limits, entropy: SystemEntropy.next,
@@ -51,6 +57,8 @@ struct WalletService {
         let application = WalletServer.application(
             responder, settings.server, logger: quiet
         ) { [host = settings.server.host] port in
+            // Only now: a start that fails on the port must not end the key of the one that runs.
+            let developmentKey = await makeDevelopmentKey()
             let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
             StandardOutput.write("wallet service ready on \(url)\n")
             if let developmentKey {
@@ -77,6 +85,7 @@ struct WalletService {
             configuration.services.insert(.init(service: KeyRingService(keys: keys)), at: 0)
         }
         configuration.maximumGracefulShutdownDuration = settings.shutdownTimeout
+        configuration.maximumCancellationDuration = WalletService.lastTransactionTimeout
         try await ServiceGroup(configuration: configuration).run()
         do {
             try await store.foldWriteAheadLog()
@@ -84,6 +93,10 @@ struct WalletService {
             logger.warning(
                 "the write-ahead log stays beside the ledger's file; keep both together",
                 metadata: ["error": "\(error)"])
+        }
+        guard !sequencer.isAbandoned else {
+            logger.warning("the time for the stop was over; what was waiting has been abandoned")
+            throw ExitCode(WalletService.abandonedExitCode)
         }
         logger.notice("stopped")
     }
@@ -107,19 +120,26 @@ struct WalletService {
         }
     }
 
-    /// A fresh admin key for `--dev`; the ones of earlier starts end.
-    private func makeDevelopmentKey() async throws -> String? {
+    /// A fresh admin key for `--dev`; the ones of earlier starts end, those that somebody made for
+    /// the same principal do not.
+    private func makeDevelopmentKey() async -> String? {
         guard settings.isDevelopment else { return nil }
+        let prefix = "dev_"
         let (key, secret) = APIKey.make(
-            principal: "development", scopes: [.read, .write, .admin])
-        try await store.write { transaction in
-            let now = try transaction.now()
-            for old in try transaction.apiKeys() where old.principal == key.principal {
-                _ = try transaction.revokeAPIKey(id: old.id, at: now)
+            principal: "development", scopes: [.read, .write, .admin], idPrefix: prefix)
+        do {
+            try await store.write { transaction in
+                let now = try transaction.now()
+                for old in try transaction.apiKeys() where old.id.hasPrefix(prefix) {
+                    _ = try transaction.revokeAPIKey(id: old.id, at: now)
+                }
+                try transaction.insert(key)
             }
-            try transaction.insert(key)
+            return secret
+        } catch {
+            logger.error("no key was made", metadata: ["error": "\(error)"])
+            return nil
         }
-        return secret
     }
 }
 
@@ -135,7 +155,7 @@ private struct SequencerService: Service {
                 sequencer.stop()
             }
         } onCancel: {
-            sequencer.stop()
+            sequencer.abandon()
         }
     }
 }

@@ -197,6 +197,53 @@ import WalletTesting
         }
     }
 
+    @Test func abandonedSequencerFinishesTheTransactionUnderWayAlone() async throws {
+        let gate = Gate(isOpen: false)
+        try await Engine.run(gate: gate) { engine in
+            async let executing = engine.result(of: first)
+            try await eventually { gate.waiters == 1 }
+            try await withThrowingTaskGroup(of: Result<Outcome, SubmissionError>.self) { group in
+                for submission in openings(5) {
+                    group.addTask { await engine.result(of: submission) }
+                }
+                try await eventually { engine.sequencer.statistics.queueDepth == 5 }
+                engine.sequencer.abandon()
+                // The gate is still closed: those that wait are answered all the same.
+                for try await result in group {
+                    #expect(throws: SubmissionError.stopping) { try result.get() }
+                }
+            }
+            #expect(engine.sequencer.isAbandoned)
+            #expect(engine.sequencer.statistics.queueDepth == 0)
+            await #expect(throws: SubmissionError.stopping) {
+                try await engine.sequencer.submit(openings(7)[6])
+            }
+            gate.open()
+            #expect(try await executing.get().event != nil)
+            #expect(try await engine.head().position == 1)
+        }
+    }
+
+    @Test func keyOfACommandThatIsExecutingIsInFlight() async throws {
+        let gate = Gate(isOpen: false)
+        var limits = Sequencer.Limits()
+        limits.commandTimeout = .milliseconds(200)
+        try await Engine.run(limits: limits, gate: gate) { engine in
+            async let executing = engine.result(of: first)
+            try await eventually { gate.waiters == 1 }
+            async let same = engine.result(of: first)
+            async let other = engine.result(of: openings(1)[0])
+            let (sameResult, otherResult) = await (same, other)
+            #expect(throws: SubmissionError.inFlight) { try sameResult.get() }
+            #expect(throws: SubmissionError.timedOutInQueue) { try otherResult.get() }
+            let ended = await executing
+            #expect(throws: SubmissionError.timedOut) { try ended.get() }
+            gate.open()
+            try await eventually { engine.sequencer.statistics.batches == 1 }
+            #expect(try await engine.sequencer.submit(first).outcome.isReplay)
+        }
+    }
+
     @Test func sequencerThatIsStoppedBeforeItRunsReturns() async {
         let store = InMemoryLedgerStore(ledger: Fixture.ledger, now: { ManualClock.start })
         let sequencer = Sequencer(store: store, entropy: { 1 })

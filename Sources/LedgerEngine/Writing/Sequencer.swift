@@ -58,6 +58,7 @@ package final class Sequencer: Sendable {
         var executing: [PendingWork] = []
         var sleeper: CheckedContinuation<Void, Never>?
         var isStopping = false
+        var isAbandoned = false
         var statistics = Statistics()
         var lastPrune: ContinuousClock.Instant?
 
@@ -177,6 +178,26 @@ package final class Sequencer: Sendable {
         sleeper?.resume()
     }
 
+    /// Takes no new submissions and drops those that wait: ``run()`` returns when the transaction
+    /// under way is done.
+    package func abandon() {
+        let (waiting, sleeper) = state.withLock { state in
+            state.isStopping = true
+            state.isAbandoned = true
+            let waiting = state.queue
+            state.queue = []
+            state.queueSize = 0
+            state.queueBytes = 0
+            defer { state.sleeper = nil }
+            return (waiting, state.sleeper)
+        }
+        for pending in waiting { pending.finish(.failure(.stopping)) }
+        sleeper?.resume()
+    }
+
+    /// Whether ``abandon()`` has been called.
+    package var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
+
     /// Works until ``stop()`` has been called and the queue is empty.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
@@ -237,6 +258,11 @@ extension Sequencer {
     private func settle(
         _ group: [PendingWork], unresolved: Set<Digest>, attempt: Int
     ) async {
+        // What may have been committed already is still looked into.
+        if isAbandoned, unresolved.isEmpty {
+            for pending in group { pending.finish(.failure(.stopping)) }
+            return
+        }
         let work = group.map(\.work)
         let prunes = isPruneDue()
         let sought = Mutex(unresolved)
@@ -287,7 +313,7 @@ extension Sequencer {
     private func resolve(
         _ group: [PendingWork], unresolved: Set<Digest>, attempt: Int
     ) async {
-        guard attempt < limits.resolveAttempts else {
+        guard attempt < limits.resolveAttempts, !isAbandoned else {
             for pending in group { pending.finish(.failure(.timedOut)) }
             return
         }
@@ -334,16 +360,21 @@ extension Sequencer {
         while !Task.isCancelled {
             try? await Task.sleep(for: Sequencer.expiryInterval)
             let now = ContinuousClock.now
-            let (waiting, executing) = state.withLock { state in
+            let (waiting, executing, keys) = state.withLock { state in
                 var waiting: [PendingWork] = []
                 // Deadlines are in the order of the queue, since all callers wait equally long.
                 while let first = state.queue.first, first.deadline <= now {
                     state.dequeueFirst()
                     waiting.append(first)
                 }
-                return (waiting, state.executing.filter { $0.deadline <= now })
+                let keys =
+                    waiting.isEmpty ? [] : Set(state.executing.lazy.flatMap(\.work.keys))
+                return (waiting, state.executing.filter { $0.deadline <= now }, keys)
             }
-            for pending in waiting { pending.finish(.failure(.timedOutInQueue)) }
+            for pending in waiting {
+                let isInFlight = !keys.isDisjoint(with: pending.work.keys)
+                pending.finish(.failure(isInFlight ? .inFlight : .timedOutInQueue))
+            }
             for pending in executing { pending.finish(.failure(.timedOut)) }
         }
     }

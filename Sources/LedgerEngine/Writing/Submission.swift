@@ -80,6 +80,9 @@ package enum SubmissionError: Error, Hashable {
     case stopping
     /// It waited too long before its turn came; nothing was done.
     case timedOutInQueue
+    /// It waited too long, and its key is that of a command which is being executed; by this one
+    /// nothing was done.
+    case inFlight
     /// No answer in time; it may still happen, or have happened.
     case timedOut
     /// The store cannot write now; nothing was done, or the key will tell.

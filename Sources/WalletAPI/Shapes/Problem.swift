@@ -96,6 +96,11 @@ extension Problem {
             self.init(
                 .writesUnavailable,
                 "The outcome is not known yet. Send it again with the same key to learn it.")
+        case .inFlight:
+            self.init(
+                .idempotencyInFlight,
+                "A request with this key is still being worked on. Send it again with the same key."
+            )
         case .unavailable:
             self.init(
                 .writesUnavailable,
@@ -113,10 +118,11 @@ extension Problem {
                 .tokenUnknown,
                 "The ledger does not know this Consistency-Token: it is ahead of the log, or its "
                     + "timeline was lost in a restore. Read again without it.")
-        case .futureTimestamp:
+        case .futureTimestamp(let token):
             self.init(
                 .futureTimestamp, "The instant asked for, or the period's start, is later than now."
             )
+            self.token = token
         }
     }
 }

@@ -12,6 +12,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case holdNotFound = "HOLD_NOT_FOUND"
     case methodNotAllowed = "METHOD_NOT_ALLOWED"
     case notAcceptable = "NOT_ACCEPTABLE"
+    case idempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT"
     case referenceAlreadyUsed = "REFERENCE_ALREADY_USED"
     case tokenUnknown = "TOKEN_UNKNOWN"
     case versionMismatch = "VERSION_MISMATCH"
@@ -36,6 +37,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
     case recipientUnavailable = "RECIPIENT_UNAVAILABLE"
     case batchRefused = "BATCH_REFUSED"
     case futureTimestamp = "FUTURE_TIMESTAMP"
+    case headersTooLarge = "HEADERS_TOO_LARGE"
     case internalError = "INTERNAL_ERROR"
     case overloaded = "OVERLOADED"
     case writesUnavailable = "WRITES_UNAVAILABLE"
@@ -49,7 +51,7 @@ package enum ProblemCode: String, CaseIterable, Sendable {
         case .notFound, .walletNotFound, .transactionNotFound, .holdNotFound: 404
         case .methodNotAllowed: 405
         case .notAcceptable: 406
-        case .referenceAlreadyUsed, .tokenUnknown: 409
+        case .idempotencyInFlight, .referenceAlreadyUsed, .tokenUnknown: 409
         case .versionMismatch: 412
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
@@ -59,13 +61,14 @@ package enum ProblemCode: String, CaseIterable, Sendable {
             .reversalExceeded, .notReversible, .batchRefused, .recipientUnavailable,
             .futureTimestamp:
             422
+        case .headersTooLarge: 431
         case .internalError: 500
         case .overloaded, .writesUnavailable, .readsUnavailable: 503
         }
     }
 
     /// Whether the same request may succeed when it is sent again.
-    var isRetryable: Bool { status >= 500 }
+    var isRetryable: Bool { status >= 500 || self == .idempotencyInFlight }
 
     /// The last part of the problem's type, `insufficient-funds`.
     var slug: String {

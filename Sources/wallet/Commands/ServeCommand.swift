@@ -22,6 +22,7 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try ServeSettings(options)
         var logger = Logger(label: "wallet") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
+        OpenFiles.raiseLimit(for: settings.server.maximumConnections, logger: logger)
         let service = try WalletService(settings, logger: logger)
         try await service.run()
     }
