@@ -96,6 +96,8 @@ extension WalletError.Code {
     public static let referenceAlreadyUsed = Self(rawValue: "REFERENCE_ALREADY_USED")
     /// The token is of another timeline of the ledger (409): it was restored from a backup.
     public static let tokenUnknown = Self(rawValue: "TOKEN_UNKNOWN")
+    /// The header has too many fields, or too large ones (431).
+    public static let headersTooLarge = Self(rawValue: "HEADERS_TOO_LARGE")
     /// The wallet has changed since the expected version (412).
     public static let versionMismatch = Self(rawValue: "VERSION_MISMATCH")
     /// The body is larger than the service takes (413).

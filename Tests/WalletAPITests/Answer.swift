@@ -20,7 +20,8 @@ struct Answer: Sendable {
         status = response.status.code
         headers = response.headers
         body = collector.bytes
-        json = kind.hasSuffix("json") ? try JSONParser.parse(body) : .null
+        // The answer to HEAD has a kind and no body.
+        json = kind.hasSuffix("json") && !body.isEmpty ? try JSONParser.parse(body) : .null
     }
 
     func header(_ name: String) -> String? {

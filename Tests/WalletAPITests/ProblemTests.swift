@@ -21,7 +21,7 @@ struct ProblemTests {
         "ALREADY_REVERSED": 422, "REVERSAL_EXCEEDED": 422, "NOT_REVERSIBLE": 422,
         "FUTURE_TIMESTAMP": 422, "RECIPIENT_UNAVAILABLE": 422, "BATCH_REFUSED": 422,
         "RATE_LIMITED": 429, "INTERNAL_ERROR": 500, "OVERLOADED": 503, "WRITES_UNAVAILABLE": 503,
-        "READS_UNAVAILABLE": 503,
+        "READS_UNAVAILABLE": 503, "HEADERS_TOO_LARGE": 431,
     ]
 
     @Test("has the status that its code stands for", arguments: ProblemCode.allCases)
@@ -124,6 +124,11 @@ struct ProblemTests {
             let again = try await move(out, #"{"amount":1,"reference":"r"}"#)
             check(again, is: "REFERENCE_ALREADY_USED", then: ["reference", "transactionId"])
             #expect(again.json["transactionId"] == first.json["id"])
+            let held = try await move(
+                "/v1/wallets/\(alice)/holds", #"{"amount":1,"reference":"h"}"#)
+            let taken = try await move(out, #"{"amount":1,"reference":"h"}"#)
+            check(taken, is: "REFERENCE_ALREADY_USED", then: ["reference", "holdId"])
+            #expect(taken.json["holdId"] == held.json["id"])
         }
     }
 

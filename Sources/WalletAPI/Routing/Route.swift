@@ -56,14 +56,17 @@ struct RouteTable: Sendable {
         case nothing
     }
 
+    /// HEAD is a GET whose answer has no body, so it goes where GET goes.
     func match(_ method: HTTPRequest.Method, _ path: Substring) -> Match {
+        let wanted = method == .head ? .get : method
         // Empty segments count: `/v1//wallets` and a trailing slash are other paths.
         let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         var methods: [String] = []
         for route in routes {
             guard let parameters = route.match(parts) else { continue }
-            if route.method == method { return .route(route, parameters: parameters) }
+            if route.method == wanted { return .route(route, parameters: parameters) }
             methods.append(route.method.rawValue)
+            if route.method == .get { methods.append(HTTPRequest.Method.head.rawValue) }
         }
         return methods.isEmpty ? .nothing : .otherMethods(methods)
     }

@@ -3,14 +3,33 @@ package import Hummingbird
 import LedgerEngine
 import Logging
 import NIOCore
+import NIOHTTPTypes
 import WalletCore
 
-/// What Hummingbird hands along with a request; nothing of it is needed.
+/// What Hummingbird hands along with a request.
 package struct WalletRequestContext: InitializableFromSource, Sendable {
-    package init(source: ApplicationRequestContextSource) {}
+    /// The connection; absent for a request that did not come over one.
+    private let channel: (any Channel)?
+
+    package init(source: ApplicationRequestContextSource) {
+        channel = source.channel
+    }
 
     /// A context for a request that did not come over a socket.
-    package init() {}
+    package init() {
+        channel = nil
+    }
+
+    /// Tells a client that waits for it (`Expect: 100-continue`) to send its body.
+    fileprivate func askForBody(of request: Request) async {
+        guard let channel, let expectation = request.headers[.expect],
+            expectation.lowercased() == "100-continue"
+        else { return }
+        // Fails only where the connection is lost, which reading the body will tell.
+        try? await channel.writeAndFlush(
+            HTTPResponsePart.head(HTTPResponse(status: .continue))
+        ).get()
+    }
 }
 
 /// Turns every HTTP request into an answer: finds the route, the caller and the body, and is the
@@ -42,7 +61,7 @@ package struct WalletResponder: HTTPResponder {
         let requestID = Self.makeRequestID()
         var answer: APIResponse
         do {
-            answer = try await answerTo(request, requestID)
+            answer = try await answerTo(request, context, requestID)
         } catch let error as HTTPParserFailure {
             throw error.underlying
         } catch {
@@ -53,16 +72,25 @@ package struct WalletResponder: HTTPResponder {
         if answer.headers[.contentType] == nil {
             answer.headers[.contentType] = "application/json"
         }
+        let isHead = request.method == .head
         let body: ResponseBody
         switch answer.body {
-        case .bytes(let bytes): body = .init(byteBuffer: ByteBuffer(bytes: bytes))
-        case .stream(let stream): body = .init(stream, of: request, requestID, logger)
+        case .bytes(let bytes):
+            answer.headers[.contentLength] = "\(bytes.count)"
+            body = isHead ? .init() : .init(byteBuffer: ByteBuffer(bytes: bytes))
+        case .stream(let stream):
+            body =
+                isHead
+                ? .init { try await $0.finish(nil) }
+                : .init(stream, of: request, requestID, logger)
         }
         return Response(
             status: .init(code: answer.status), headers: answer.headers, body: body)
     }
 
-    private func answerTo(_ request: Request, _ requestID: String) async throws -> APIResponse {
+    private func answerTo(
+        _ request: Request, _ context: WalletRequestContext, _ requestID: String
+    ) async throws -> APIResponse {
         let target = request.head.path ?? ""
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let route: Route
@@ -88,7 +116,7 @@ package struct WalletResponder: HTTPResponder {
         let apiRequest = APIRequest(
             headers: request.headers, parameters: parameters,
             query: try Query(parts.count > 1 ? parts[1] : nil),
-            body: route.method == .post ? try await body(of: request) : [],
+            body: route.method == .post ? try await body(of: request, context) : [],
             caller: caller, requestID: requestID)
         try await ownership.check(apiRequest, route.users)
         var answer = try await route.handler(apiRequest)
@@ -112,7 +140,9 @@ package struct WalletResponder: HTTPResponder {
         return caller
     }
 
-    private func body(of request: Request) async throws -> [UInt8] {
+    private func body(
+        of request: Request, _ context: WalletRequestContext
+    ) async throws -> [UInt8] {
         let unsupported = Problem(
             .unsupportedMediaType, "The Content-Type must be application/json.")
         let type = request.headers[.contentType]
@@ -125,6 +155,7 @@ package struct WalletResponder: HTTPResponder {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximumBody {
             throw tooLarge
         }
+        await context.askForBody(of: request)
         let buffer: ByteBuffer
         do {
             buffer = try await request.body.collect(upTo: maximumBody)
@@ -161,7 +192,7 @@ package struct WalletResponder: HTTPResponder {
         }
     }
 
-    private static func makeRequestID() -> String {
+    static func makeRequestID() -> String {
         var generator = SystemRandomNumberGenerator()
         var bytes: [UInt8] = []
         bytes.appendHex(generator.next(), digits: 16)

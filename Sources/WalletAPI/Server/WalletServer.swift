@@ -66,7 +66,7 @@ package enum WalletServer {
     /// - Parameter onReady: is told the port when requests are taken.
     package static func application(
         _ responder: WalletResponder, _ configuration: Configuration, logger: Logger,
-        onReady: @escaping @Sendable (Int) -> Void
+        onReady: @escaping @Sendable (Int) async -> Void
     ) -> Application<WalletResponder> {
         let readTimeout = TimeAmount.seconds(configuration.readTimeout)
         let writeTimeout = TimeAmount.seconds(configuration.writeTimeout)
@@ -74,7 +74,9 @@ package enum WalletServer {
             responder: responder,
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [RequestDeadline(readTimeout, write: writeTimeout)],
+                    additionalChannelHandlers: [
+                        ConnectionHandlers(read: readTimeout, write: writeTimeout)
+                    ],
                     idleTimeout: .seconds(configuration.idleTimeout),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768,
@@ -85,7 +87,7 @@ package enum WalletServer {
                 availableConnectionsDelegate: .maximum(
                     configuration.maximumConnections, logger: logger)),
             onServerRunning: { channel in
-                onReady(channel.localAddress?.port ?? configuration.port)
+                await onReady(channel.localAddress?.port ?? configuration.port)
             },
             logger: logger)
     }
