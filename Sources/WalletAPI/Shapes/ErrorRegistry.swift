@@ -60,10 +60,12 @@ extension ProblemCode {
         case .holdNotFound: "There is no hold with this identifier for this caller."
         case .methodNotAllowed: "The path exists, with the methods that `Allow` lists."
         case .notAcceptable: "`Accept` names no kind of answer that the call has."
+        case .idempotencyInFlight:
+            "The first request with this `Idempotency-Key` is still being worked on."
         case .referenceAlreadyUsed:
             """
-            A movement of this wallet by this principal has the same `reference` under another \
-            key; `transactionId` names it.
+            A movement or hold of this wallet by this principal has the same `reference` under \
+            another key; `transactionId` or `holdId` names it.
             """
         case .tokenUnknown:
             """
@@ -109,6 +111,8 @@ extension ProblemCode {
             what stood in the way.
             """
         case .futureTimestamp: "The instant, or the beginning of the period, has not come yet."
+        case .headersTooLarge:
+            "The header has more than 100 fields, or they are over 16 KiB each or 32 KiB in all."
         case .internalError: "A fault of the service. It is in the log under `requestId`."
         case .overloaded: "More requests are waiting than the instance takes on."
         case .writesUnavailable:
@@ -123,7 +127,8 @@ extension ProblemCode {
     /// What the caller does about it.
     fileprivate var remedy: String {
         switch self {
-        case .malformedRequest, .unsupportedMediaType, .methodNotAllowed, .notAcceptable:
+        case .malformedRequest, .unsupportedMediaType, .methodNotAllowed, .notAcceptable,
+            .headersTooLarge:
             "Mend the program that sends it; `detail` says what is wrong."
         case .idempotencyKeyRequired:
             "Make a fresh key for each thing that should happen once, and send it with every try."
@@ -134,9 +139,10 @@ extension ProblemCode {
             Check the identifier. If it was made a moment ago, send the `Consistency-Token` of \
             the answer that made it along with the read. The key of a write is not used up.
             """
+        case .idempotencyInFlight: "Send it again with the same key, after a moment."
         case .referenceAlreadyUsed:
             """
-            Look at the transaction: it is most likely the one you meant, and nothing is left to \
+            Look at the transaction or hold: it is most likely the one you meant, and nothing is left to \
             do. Otherwise take another reference.
             """
         case .tokenUnknown: "Forget the token and what was read with it, and read again."
