@@ -420,9 +420,10 @@ def test_movements_need_the_scope_to_write(server, client, wallet, spender):
 
 @pytest.mark.parametrize("method, path, allowed", [
     ("GET", "/v1/holds/{}/capture", {"POST"}), ("GET", "/v1/holds/{}/release", {"POST"}),
-    ("POST", "/v1/holds/{}", {"GET"}), ("GET", "/v1/transactions/{}/reversals", {"POST"}),
-    ("DELETE", "/v1/wallets/{}/holds", {"GET", "POST"}), ("GET", "/v1/wallets/{}/close", {"POST"}),
-    ("POST", "/v1/idempotency-keys/k", {"GET"})])
+    ("POST", "/v1/holds/{}", {"GET", "HEAD"}), ("GET", "/v1/transactions/{}/reversals", {"POST"}),
+    ("DELETE", "/v1/wallets/{}/holds", {"GET", "HEAD", "POST"}),
+    ("GET", "/v1/wallets/{}/close", {"POST"}),
+    ("POST", "/v1/idempotency-keys/k", {"GET", "HEAD"})])
 def test_a_wrong_method_is_told_the_right_ones(client, method, path, allowed):
     answer = client.request(method, path.format(NOBODY), {} if method == "POST" else None)
     check_problem(answer, 405, "METHOD_NOT_ALLOWED")

@@ -142,8 +142,8 @@ extension ProblemCode {
         case .idempotencyInFlight: "Send it again with the same key, after a moment."
         case .referenceAlreadyUsed:
             """
-            Look at the transaction or hold: it is most likely the one you meant, and nothing is left to \
-            do. Otherwise take another reference.
+            Look at the transaction or hold: it is most likely the one you meant, and nothing is \
+            left to do. Otherwise take another reference.
             """
         case .tokenUnknown: "Forget the token and what was read with it, and read again."
         case .versionMismatch:
