@@ -2,7 +2,8 @@ import Testing
 import WalletCore
 import WalletTesting
 
-@Suite("Any commands in any order")
+/// One after the other: these never wait, and tests beside them that do must get their turn.
+@Suite("Any commands in any order", .serialized)
 struct ModelTests {
     private static let commandsPerSeed = 500
 
