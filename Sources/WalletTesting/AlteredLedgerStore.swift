@@ -120,4 +120,5 @@ private struct AlteredSnapshot: LedgerSnapshot {
         try base.apiKeys(after: after, limit: limit)
     }
     func tally() throws -> Tally { alteration.tally(try base.tally()) }
+    func checkStorage() throws { try base.checkStorage() }
 }

@@ -126,9 +126,12 @@ private final class InMemoryTransaction: LedgerTransaction {
 
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) -> Expiries {
         storage.holds.values.reduce(into: Expiries()) { sum, hold in
-            guard hold.wallet == wallet, let expiresAt = hold.expiresAt, expiresAt <= instant,
-                hold.createdAt <= instant, hold.closedAt.map({ $0 > instant }) ?? true
+            guard hold.wallet == wallet, let expiresAt = hold.expiresAt, expiresAt <= instant
             else { return }
+            let isUnrecorded =
+                hold.status == .open
+                || hold.status == .expired && hold.closedAt.map { $0 > instant } ?? false
+            guard isUnrecorded else { return }
             sum.count += 1
             sum.amount += hold.amount.minorUnits
         }
@@ -222,6 +225,9 @@ private final class InMemoryTransaction: LedgerTransaction {
         return tally
     }
 
+    /// Nothing lies on a disk.
+    func checkStorage() {}
+
     func append(_ append: Append) throws {
         if let segment = append.segment {
             try require(
@@ -261,10 +267,10 @@ private final class InMemoryTransaction: LedgerTransaction {
         storage.external.merge(append.external) { _, new in new }
     }
 
-    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) {
-        for record in storage.refusals.values.filter({ $0.recordedAt < instant }).prefix(limit) {
-            storage.refusals[record.key] = nil
-        }
+    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) -> Int {
+        let old = storage.refusals.values.filter { $0.recordedAt < instant }.prefix(limit)
+        for record in old { storage.refusals[record.key] = nil }
+        return old.count
     }
 
     func insert(_ key: APIKey) throws {
