@@ -209,7 +209,7 @@ def test_an_export_that_begins_later_goes_on_from_there_and_is_no_ledger(importe
 
 def test_an_empty_ledger_can_be_moved(tmp_path):
     empty, target = tmp_path / "empty.sqlite", tmp_path / "target.sqlite"
-    succeeds("keys create", "--principal", "shop", database=empty)
+    succeeds("keys create", "--create", "--principal", "shop", database=empty)
     lines = exported(empty)
     assert len(lines) == 3 and head(lines)["position"] == 0
     succeeds("import", database=target, stdin=b"".join(lines))
@@ -222,7 +222,7 @@ def test_an_import_into_a_ledger_that_is_not_empty_changes_nothing(synthetic, im
     assert "not empty" in fails("import", database=imported, stdin=b"".join(synthetic))
     assert exported(imported) == before
     keys = tmp_path / "keys.sqlite"
-    succeeds("keys create", "--principal", "shop", database=keys)
+    succeeds("keys create", "--create", "--principal", "shop", database=keys)
     assert "not empty" in fails("import", database=keys, stdin=b"".join(synthetic))
     assert "shop" in succeeds("keys list", database=keys)
 
@@ -654,7 +654,7 @@ def test_a_log_rewritten_whole_passes_but_not_against_an_anchor(synthetic, ancho
 
 def test_an_anchor_of_another_ledger_or_timeline_is_not_kept(imported, anchors, tmp_path):
     other = tmp_path / "other.sqlite"
-    succeeds("keys create", "--principal", "shop", database=other)
+    succeeds("keys create", "--create", "--principal", "shop", database=other)
     (tmp_path / "one").write_text(succeeds("anchor", database=other))
     assert "another ledger" in fails("verify", "--against", tmp_path / "one", database=imported)
     anchor = json.loads(succeeds("anchor", database=imported)) | {"epoch": 5}

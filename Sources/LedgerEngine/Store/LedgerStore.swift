@@ -102,7 +102,7 @@ package protocol LedgerSnapshot {
 
     /// Counts the projections' rows. Reads all of them: for the verifier only.
     func tally() throws -> Tally
-    /// Lets the database examine itself: its pages, its indexes, its triggers. For the verifier only.
+    /// Lets the database examine its pages, indexes and triggers. For the verifier only.
     ///
     /// - Throws: ``StoreError/corrupted(reason:)`` for what is wrong first.
     func checkStorage() throws

@@ -48,7 +48,8 @@ extension Segment {
     package func records() throws(LogFault) -> [LogRecord] {
         // What a row says of itself is no more to be trusted than the rest of it.
         guard firstPosition >= 1, firstPosition <= lastPosition, lastPosition < .max else {
-            throw LogFault(position: firstPosition, reason: "the segment's positions are impossible")
+            throw LogFault(
+                position: firstPosition, reason: "the segment's positions are impossible")
         }
         var records: [LogRecord] = []
         var position = firstPosition

@@ -1,5 +1,4 @@
 import CSQLite
-import Foundation
 import LedgerEngine
 
 /// One connection to an SQLite database, to be used from one thread at a time.
@@ -78,9 +77,8 @@ package final class SQLiteConnection {
         guard code & 0xFF == SQLITE_CANTOPEN, systemError != 0 else {
             return error(code, "the ledger's file cannot be opened")
         }
-        let reason = POSIXErrorCode(rawValue: systemError).map { POSIXError($0) }
         return .unavailable(
-            reason: "the file cannot be opened (\(reason?.sentence ?? "\(systemError)"))")
+            reason: "the file cannot be opened (\(SystemError(systemError).sentence))")
     }
 
     /// The database's error as the port's: what will pass, what the data is to blame for, and what
@@ -116,16 +114,8 @@ extension SQLiteConnection.Access {
         switch self {
         case .reading, .writing, .creating: path
         case .readingImmutable:
-            URL(fileURLWithPath: path).absoluteString + "?immutable=1"
+            SQLiteFile.uri(of: path) + "?immutable=1"
         }
-    }
-}
-
-extension POSIXError {
-    /// The operating system's words.
-    var sentence: String {
-        // Safe: the text is copied at once, and lives as long as the program.
-        unsafe strerror(code.rawValue).map { unsafe String(cString: $0) } ?? "\(code.rawValue)"
     }
 }
 

@@ -29,7 +29,8 @@ package enum SQLiteFile {
         // the call only.
         guard unsafe link(draft, path) == 0 else {
             if errno == EEXIST { return false }
-            throw StoreError.unavailable(reason: "the file cannot be made (\(systemError))")
+            throw StoreError.unavailable(
+                reason: "the file cannot be made (\(SystemError.last.sentence))")
         }
         try synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         return true
@@ -50,6 +51,8 @@ package enum SQLiteFile {
                 reason: "its file system does not allow a write-ahead log (\(mode ?? "none"))")
         }
     }
+
+    static func uri(of path: String) -> String { URL(fileURLWithPath: path).absoluteString }
 
     package static func exists(_ path: String) -> Bool {
         FileManager.default.fileExists(atPath: path)
@@ -106,17 +109,13 @@ package enum SQLiteFile {
         // Safe: the path's bytes are needed during the call only.
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
-            throw StoreError.unavailable(reason: "the file cannot be opened (\(systemError))")
+            throw StoreError.unavailable(
+                reason: "the file cannot be opened (\(SystemError.last.sentence))")
         }
         defer { close(file) }
         guard fsync(file) == 0 else {
             throw StoreError.unavailable(
-                reason: "the file cannot be brought to the disk (\(systemError))")
+                reason: "the file cannot be brought to the disk (\(SystemError.last.sentence))")
         }
-    }
-
-    /// The operating system's words for what it refused last.
-    private static var systemError: String {
-        POSIXErrorCode(rawValue: errno).map { POSIXError($0).sentence } ?? "\(errno)"
     }
 }

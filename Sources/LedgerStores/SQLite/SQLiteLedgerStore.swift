@@ -222,8 +222,8 @@ private actor SQLiteWorker {
         return isBusy == false
     }
 
-    /// Requires that the file is where it was opened. A server would else acknowledge what goes into
-    /// a file that nobody finds again, and show what is no longer the ledger.
+    /// Requires that the file is where it was opened. A server would else acknowledge what nobody
+    /// finds again, and show what is no longer the ledger.
     private func requirePlace() throws {
         guard session.connection.hasMoved else { return }
         throw StoreError.unavailable(reason: "the ledger's file has been moved or deleted")

@@ -20,9 +20,8 @@ package final class ServiceLock: Sendable {
         // Safe: the path's bytes are needed during the call only.
         file = unsafe open(path + "-lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else {
-            let reason = POSIXErrorCode(rawValue: errno).map { POSIXError($0).sentence }
             throw .unavailable(
-                reason: "the file \"-lock\" beside it cannot be made (\(reason ?? "\(errno)"))")
+                reason: "its lock, \"-lock\", cannot be taken (\(SystemError.last.sentence))")
         }
         for _ in 1..<(isPatient ? ServiceLock.attempts : 1) {
             if flock(file, LOCK_EX | LOCK_NB) == 0 { return }
