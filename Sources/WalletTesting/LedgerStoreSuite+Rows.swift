@@ -148,7 +148,7 @@ extension LedgerStoreSuite {
                     types: EventType.allCases, from: .earliest, until: .latest, isAscending: true,
                     limit: 100)
                 change(&query)
-                return try snapshot.entries(of: wallet, query)
+                return try snapshot.entries(of: wallet, query).entries
             }
             try requireEqual(try entries { _ in }, all, "all entries")
             try requireEqual(
@@ -182,6 +182,45 @@ extension LedgerStoreSuite {
                 }, Array(all.filter { [.deposited, .transferred].contains($0.type) }.prefix(4)),
                 "the first entries of two types")
             try requireEqual(try entries { $0.types = [] }, [], "entries of no type")
+        }
+        try await entriesAreLookedAtUpToALimit(bench, wallet, all)
+    }
+
+    private func entriesAreLookedAtUpToALimit(
+        _ bench: Bench, _ wallet: WalletID, _ all: [Entry]
+    ) async throws {
+        try await bench.read { [self] snapshot in
+            for isAscending in [true, false] {
+                var query = EntryQuery(
+                    types: [.withdrawn], from: .earliest, until: .latest,
+                    isAscending: isAscending, limit: 4)
+                query.scanLimit = 3
+                var found: [Entry] = []
+                var pages = 0
+                while true {
+                    let page = try snapshot.entries(of: wallet, query)
+                    found += page.entries
+                    pages += 1
+                    guard let last = page.scannedTo else { break }
+                    if isAscending {
+                        query.from = last.advanced(byMicroseconds: 1)
+                    } else {
+                        query.until = last
+                    }
+                }
+                let expected = all.filter { $0.type == .withdrawn }
+                try requireEqual(
+                    found, isAscending ? expected : expected.reversed(), "entries page by page")
+                // Twelve entries, three at a time, and a look behind the last.
+                try requireEqual(pages, 5, "pages")
+            }
+            var query = EntryQuery(
+                types: EventType.allCases, from: .earliest, until: .latest, isAscending: true,
+                limit: 3)
+            query.scanLimit = 3
+            try requireEqual(
+                try snapshot.entries(of: wallet, query),
+                EntryPage(entries: Array(all[..<3]), scannedTo: nil), "a page that is full")
         }
     }
 

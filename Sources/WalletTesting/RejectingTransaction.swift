@@ -63,7 +63,7 @@ struct RejectingTransaction: LedgerTransaction {
     func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry? {
         try base.lastEntry(of: wallet, at: instant)
     }
-    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> EntryPage {
         try base.entries(of: wallet, query)
     }
     func segment(containing position: Int64) throws -> Segment? {

@@ -189,12 +189,17 @@ private final class InMemoryTransaction: LedgerTransaction {
         storage.entries[wallet]?.last { $0.recordedAt <= instant }
     }
 
-    func entries(of wallet: WalletID, _ query: EntryQuery) -> [Entry] {
-        let matching = (storage.entries[wallet] ?? []).filter { entry in
-            query.types.contains(entry.type) && entry.recordedAt >= query.from
-                && entry.recordedAt < query.until
+    func entries(of wallet: WalletID, _ query: EntryQuery) -> EntryPage {
+        let period = (storage.entries[wallet] ?? []).filter { entry in
+            entry.recordedAt >= query.from && entry.recordedAt < query.until
         }
-        return Array((query.isAscending ? matching : matching.reversed()).prefix(query.limit))
+        var page = EntryPage()
+        guard query.limit > 0 else { return page }
+        let ordered = query.isAscending ? period : period.reversed()
+        for (index, entry) in ordered.enumerated() {
+            guard page.take(entry, looked: index + 1, for: query) else { break }
+        }
+        return page
     }
 
     func segment(containing position: Int64) -> Segment? {

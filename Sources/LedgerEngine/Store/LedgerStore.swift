@@ -85,7 +85,7 @@ package protocol LedgerSnapshot {
 
     /// The last entry of a wallet at the instant or before.
     func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry?
-    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry]
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> EntryPage
 
     /// The segment that holds a position.
     func segment(containing position: Int64) throws -> Segment?

@@ -178,14 +178,20 @@ package final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    package func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
+    package func entries(of wallet: WalletID, _ query: EntryQuery) throws -> EntryPage {
         let statement =
             query.isAscending ? statements.entriesAscending : statements.entriesDescending
-        let types = query.types.reduce(Int64(0)) { $0 | Int64(1) << $1.rawValue }
-        return try statement.rows(
+        var page = EntryPage()
+        guard query.limit > 0 else { return page }
+        var looked = 0
+        try statement.each(
             .blob(wallet.bytes), .integer(query.from.microseconds),
-            .integer(query.until.microseconds), .integer(types), .integer(Int64(query.limit))
-        ) { try Entry($0, of: wallet) }
+            .integer(query.until.microseconds)
+        ) { row in
+            looked += 1
+            return page.take(try Entry(row, of: wallet), looked: looked, for: query)
+        }
+        return page
     }
 
     package func segment(containing position: Int64) throws -> Segment? {

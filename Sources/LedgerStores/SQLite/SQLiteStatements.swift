@@ -111,8 +111,7 @@ struct SQLiteStatements {
                 """
                 SELECT \(entryColumns) FROM entries
                 WHERE wallet_id = ?1 AND recorded_at >= ?2 AND recorded_at < ?3
-                    AND (1 << type) & ?4 <> 0
-                ORDER BY recorded_at \(order) LIMIT ?5
+                ORDER BY recorded_at \(order)
                 """)
         }
         entriesAscending = try entries("ASC")
