@@ -75,7 +75,7 @@ import WalletTesting
         }
         let time = ContinuousClock.now - began
         #expect(found == Array(repeating: [1, 0, 0], count: instants.count))
-        // A walk over all of them, a hundred times, takes seconds.
-        #expect(time < .milliseconds(500), "it took \(time)")
+        // Milliseconds; a walk over all of them, three hundred times, takes many seconds.
+        #expect(time < .seconds(2), "it took \(time)")
     }
 }

@@ -111,7 +111,7 @@ struct ReadingTests {
             }
             let statement = try await service.get(path + "/statement")
             #expect(statement.status == 200)
-            #expect(statement.json["entries"]?.elements?.count == 2)
+            #expect(statement.json["entries"]?.elements.count == 2)
         }
     }
 
