@@ -125,6 +125,11 @@ import WalletTesting
             let first = try ServiceLock(besides: path, isPatient: false)
             let second = try ServiceLock(besides: path, isPatient: false)
             #expect(first != nil && second == nil)
+            let link = folder.path + "/link.sqlite"
+            _ = try folder.open()
+            try FileManager.default.createSymbolicLink(
+                atPath: link, withDestinationPath: path)
+            #expect(try ServiceLock(besides: link, isPatient: false) == nil)
         }
         #expect(try ServiceLock(besides: path, isPatient: false) != nil)
     }

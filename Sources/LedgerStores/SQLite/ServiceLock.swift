@@ -17,8 +17,10 @@ package final class ServiceLock: Sendable {
     ///
     /// - Parameter isPatient: whether to wait for a second if it is taken.
     package init?(besides path: String, isPatient: Bool) throws(StoreError) {
+        // By whatever name the ledger goes, its lock is one.
+        let place = URL(fileURLWithPath: path).resolvingSymlinksInPath().path + "-lock"
         // Safe: the path's bytes are needed during the call only.
-        file = unsafe open(path + "-lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        file = unsafe open(place, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else {
             throw .unavailable(
                 reason: "its lock, \"-lock\", cannot be taken (\(SystemError.last.sentence))")
