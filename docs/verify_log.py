@@ -2,7 +2,8 @@
 """Proves a ledger's log without the program that wrote it: verify_log.py data/ledger.sqlite
 
 Checks the chain from the genesis to the head, gapless positions, strictly increasing times,
-postings that sum to zero, balances that follow, and the wallets table. See docs/log-format.md."""
+postings that sum to zero, balances that follow, and the wallets table; not what a wallet's status,
+a hold or a reversal allows, for which there is `wallet verify`. See docs/log-format.md."""
 import collections
 import hashlib
 import json

@@ -100,8 +100,10 @@ private struct AlteredSnapshot: LedgerSnapshot {
     func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry? {
         alteration.entry(try base.lastEntry(of: wallet, at: instant))
     }
-    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
-        try base.entries(of: wallet, query).compactMap { alteration.entry($0) }
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> EntryPage {
+        var page = try base.entries(of: wallet, query)
+        page.entries = page.entries.compactMap { alteration.entry($0) }
+        return page
     }
     func segment(containing position: Int64) throws -> Segment? {
         alteration.segment(try base.segment(containing: position))
@@ -120,4 +122,5 @@ private struct AlteredSnapshot: LedgerSnapshot {
         try base.apiKeys(after: after, limit: limit)
     }
     func tally() throws -> Tally { alteration.tally(try base.tally()) }
+    func checkStorage() throws { try base.checkStorage() }
 }

@@ -55,4 +55,81 @@ extension LedgerStoreSuite {
                 "captured holds that expired before they were due")
         }
     }
+
+    func expiriesAreSummed(_ bench: inout Bench) async throws {
+        let wallets = try await bench.openWallets(2)
+        let due = bench.clock.now.advanced(byMicroseconds: 1_000_000)
+        try await bench.write([
+            hold(wallets[0], 10, until: due),
+            hold(wallets[0], 200, until: due.advanced(byMicroseconds: 100)),
+            hold(wallets[0], 3_00, until: nil), hold(wallets[1], 400, until: due),
+        ])
+        // The next command on the wallet records the expiry, late.
+        let recorded = due.advanced(byMicroseconds: 50)
+        try await bench.write(
+            [
+                .deposit(
+                    wallet: wallets[0], amount: Fixture.amount(1), currency: nil, reference: nil)
+            ], at: recorded)
+        let expected: [(offset: Int64, count: Int64, sum: Int64)] = [
+            (-1, 0, 0), (0, 1, 10), (49, 1, 10), (50, 0, 0), (99, 0, 0), (100, 1, 200),
+            (1_000, 1, 200),
+        ]
+        try await bench.read { [self] snapshot in
+            for (offset, count, sum) in expected {
+                try requireEqual(
+                    try snapshot.unrecordedExpiries(
+                        of: wallets[0], at: due.advanced(byMicroseconds: offset)),
+                    Expiries(count: count, amount: sum),
+                    "what had expired without a record \(offset) µs after the first was due")
+            }
+            try requireEqual(
+                try snapshot.unrecordedExpiries(of: wallets[1], at: due),
+                Expiries(count: 1, amount: 400),
+                "what had expired of another wallet")
+        }
+        try await expiriesAreSummedAtEveryInstant(&bench)
+    }
+
+    /// Holds that fall due one after the other, of which some are closed before, and whose expiry
+    /// is recorded late and in groups.
+    private func expiriesAreSummedAtEveryInstant(_ bench: inout Bench) async throws {
+        let wallet = try await bench.openWallets(1)[0]
+        let start = bench.scribe.head.recordedAt.advanced(byMicroseconds: 1_000_000)
+        let placed = bench.scribe.holds.count
+        try await bench.write(
+            (0..<24).map { index in
+                // Out of order, and some at the same instant.
+                let offset = Int64(index * 7 % 12) * 10
+                return hold(
+                    wallet, Int64(1) << (index % 5), until: start.advanced(byMicroseconds: offset))
+            })
+        let holds = Array(bench.scribe.holds[placed...])
+        try await bench.write([
+            .releaseHold(hold: holds[3]), .captureHold(hold: holds[8], amount: nil, to: nil),
+        ])
+        for offset: Int64 in [35, 36, 90, 150] {
+            try await bench.write(
+                [
+                    .deposit(
+                        wallet: wallet, amount: Fixture.amount(1), currency: nil, reference: nil)
+                ], at: start.advanced(byMicroseconds: offset))
+        }
+        let states = holds.compactMap { bench.scribe.state.holds[$0] }
+        try await bench.read { [self] snapshot in
+            for offset in Int64(-2)...220 {
+                let instant = start.advanced(byMicroseconds: offset)
+                let expected = states.reduce(into: Expiries()) { sum, hold in
+                    guard let expiresAt = hold.expiresAt, expiresAt <= instant,
+                        hold.closedAt.map({ $0 > instant }) ?? true
+                    else { return }
+                    sum.count += 1
+                    sum.amount += hold.amount.minorUnits
+                }
+                try requireEqual(
+                    try snapshot.unrecordedExpiries(of: wallet, at: instant), expected,
+                    "what had expired without a record after \(offset) µs")
+            }
+        }
+    }
 }

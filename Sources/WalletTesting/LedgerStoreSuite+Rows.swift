@@ -148,7 +148,7 @@ extension LedgerStoreSuite {
                     types: EventType.allCases, from: .earliest, until: .latest, isAscending: true,
                     limit: 100)
                 change(&query)
-                return try snapshot.entries(of: wallet, query)
+                return try snapshot.entries(of: wallet, query).entries
             }
             try requireEqual(try entries { _ in }, all, "all entries")
             try requireEqual(
@@ -182,6 +182,45 @@ extension LedgerStoreSuite {
                 }, Array(all.filter { [.deposited, .transferred].contains($0.type) }.prefix(4)),
                 "the first entries of two types")
             try requireEqual(try entries { $0.types = [] }, [], "entries of no type")
+        }
+        try await entriesAreLookedAtUpToALimit(bench, wallet, all)
+    }
+
+    private func entriesAreLookedAtUpToALimit(
+        _ bench: Bench, _ wallet: WalletID, _ all: [Entry]
+    ) async throws {
+        try await bench.read { [self] snapshot in
+            for isAscending in [true, false] {
+                var query = EntryQuery(
+                    types: [.withdrawn], from: .earliest, until: .latest,
+                    isAscending: isAscending, limit: 4)
+                query.scanLimit = 3
+                var found: [Entry] = []
+                var pages = 0
+                while true {
+                    let page = try snapshot.entries(of: wallet, query)
+                    found += page.entries
+                    pages += 1
+                    guard let last = page.scannedTo else { break }
+                    if isAscending {
+                        query.from = last.advanced(byMicroseconds: 1)
+                    } else {
+                        query.until = last
+                    }
+                }
+                let expected = all.filter { $0.type == .withdrawn }
+                try requireEqual(
+                    found, isAscending ? expected : expected.reversed(), "entries page by page")
+                // Twelve entries, three at a time, and a look behind the last.
+                try requireEqual(pages, 5, "pages")
+            }
+            var query = EntryQuery(
+                types: EventType.allCases, from: .earliest, until: .latest, isAscending: true,
+                limit: 3)
+            query.scanLimit = 3
+            try requireEqual(
+                try snapshot.entries(of: wallet, query),
+                EntryPage(entries: Array(all[..<3]), scannedTo: nil), "a page that is full")
         }
     }
 
@@ -289,40 +328,6 @@ extension LedgerStoreSuite {
         }
     }
 
-    func expiriesAreSummed(_ bench: inout Bench) async throws {
-        let wallets = try await bench.openWallets(2)
-        let due = bench.clock.now.advanced(byMicroseconds: 1_000_000)
-        try await bench.write([
-            hold(wallets[0], 10, until: due),
-            hold(wallets[0], 200, until: due.advanced(byMicroseconds: 100)),
-            hold(wallets[0], 3_00, until: nil), hold(wallets[1], 400, until: due),
-        ])
-        // The next command on the wallet records the expiry, late.
-        let recorded = due.advanced(byMicroseconds: 50)
-        try await bench.write(
-            [
-                .deposit(
-                    wallet: wallets[0], amount: Fixture.amount(1), currency: nil, reference: nil)
-            ], at: recorded)
-        let expected: [(offset: Int64, count: Int64, sum: Int64)] = [
-            (-1, 0, 0), (0, 1, 10), (49, 1, 10), (50, 0, 0), (99, 0, 0), (100, 1, 200),
-            (1_000, 1, 200),
-        ]
-        try await bench.read { [self] snapshot in
-            for (offset, count, sum) in expected {
-                try requireEqual(
-                    try snapshot.unrecordedExpiries(
-                        of: wallets[0], at: due.advanced(byMicroseconds: offset)),
-                    Expiries(count: count, amount: sum),
-                    "what had expired without a record \(offset) µs after the first was due")
-            }
-            try requireEqual(
-                try snapshot.unrecordedExpiries(of: wallets[1], at: due),
-                Expiries(count: 1, amount: 400),
-                "what had expired of another wallet")
-        }
-    }
-
     func keysAreFound(_ bench: inout Bench) async throws {
         let wallet = try await bench.openWallets(3)[0]
         let append = try await bench.write(
@@ -366,19 +371,20 @@ extension LedgerStoreSuite {
             try requireEqual(found.count, Set(found).count, "refusals that were asked for twice")
             return Set(found)
         }
-        func prune(before index: Int, atMost limit: Int) async throws {
-            try await store.write {
+        func prune(before index: Int, atMost limit: Int, forgets expected: Int) async throws {
+            let count = try await store.write {
                 try $0.pruneRefusals(recordedBefore: records[index].recordedAt, atMost: limit)
             }
+            try requireEqual(count, expected, "how many refusals were forgotten")
         }
         try requireEqual(try await left(), Set(records), "the refusals")
         let after = try await store.read { try $0.head() }
         try requireEqual(after, head, "the head, which refusals do not move")
-        try await prune(before: 0, atMost: 100)
+        try await prune(before: 0, atMost: 100, forgets: 0)
         try requireEqual(try await left(), Set(records), "refusals, none of them old")
-        try await prune(before: 6, atMost: 100)
+        try await prune(before: 6, atMost: 100, forgets: 6)
         try requireEqual(try await left(), Set(records[6...]), "refusals that are not old")
-        try await prune(before: 9, atMost: 2)
+        try await prune(before: 9, atMost: 2, forgets: 2)
         try requireEqual(try await left().count, 2, "refusals, of which two were to be forgotten")
         try require(try await left().contains(records[9]), "a refusal that is not old is kept")
     }

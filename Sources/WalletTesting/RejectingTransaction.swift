@@ -12,7 +12,7 @@ struct RejectingTransaction: LedgerTransaction {
     }
 
     func now() throws -> Instant { try base.now() }
-    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws {
+    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws -> Int {
         try base.pruneRefusals(recordedBefore: instant, atMost: limit)
     }
     func insert(_ key: APIKey) throws { try base.insert(key) }
@@ -63,7 +63,7 @@ struct RejectingTransaction: LedgerTransaction {
     func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry? {
         try base.lastEntry(of: wallet, at: instant)
     }
-    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> EntryPage {
         try base.entries(of: wallet, query)
     }
     func segment(containing position: Int64) throws -> Segment? {
@@ -76,6 +76,7 @@ struct RejectingTransaction: LedgerTransaction {
         try base.apiKeys(after: after, limit: limit)
     }
     func tally() throws -> Tally { try base.tally() }
+    func checkStorage() throws { try base.checkStorage() }
 
     func texts(after position: Int64, limit: Int) throws -> [TextRecord] {
         try base.texts(after: position, limit: limit)

@@ -42,6 +42,8 @@ struct WalletCommand: AsyncParsableCommand {
     private static let usageExitCode: Int32 = 2
 
     static func main() async {
+        // Whatever the program makes is for its own user: ledgers, copies, exports, keys.
+        umask(0o077)
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
@@ -64,8 +66,11 @@ struct WalletCommand: AsyncParsableCommand {
 /// A failure in one sentence that says what to do next.
 struct CommandFailure: Error, CustomStringConvertible {
     var description: String
+    /// Whether the ledger could not be reached, so that nothing is known of it.
+    var isUnavailable: Bool
 
-    init(_ description: String) {
+    init(_ description: String, isUnavailable: Bool = false) {
         self.description = description
+        self.isUnavailable = isUnavailable
     }
 }

@@ -13,11 +13,21 @@ struct WalletService {
     private let settings: ServeSettings
     private let logger: Logger
     private let store: SQLiteLedgerStore
+    private let lock: ServiceLock
+    private let failures: FailureLog
+
+    /// 4 MB of the write-ahead log, from which a commit copies them into the file.
+    private static let checkpointPages = 1_000
 
     init(_ settings: ServeSettings, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
-        store = try settings.database.open(mayCreate: true) { configuration in
+        failures = FailureLog(logger)
+        lock = try settings.database.lock(mayCreate: settings.mayCreate)
+        store = try settings.database.open(
+            settings.mayCreate ? .creating : .writing
+        ) { configuration in
+            configuration.checkpointPages = WalletService.checkpointPages
             configuration.readConnections = settings.readConnections
             configuration.commitDelay = settings.commitDelay
         }
@@ -38,14 +48,14 @@ struct WalletService {
 
     /// - Parameter keys: the keys for users' tokens, if there are users.
     private func run(keys: KeyRing?) async throws {
+        defer { withExtendedLifetime(lock) {} }
+        try await announceLedger()
         try await seedBootstrapKey()
         let feed = LogFeed()
         let sequencer = Sequencer(
             store: store, limits: settings.limits, entropy: SystemEntropy.next,
             announce: { feed.announce($0.position) },
-            report: { [logger] error in
-                logger.error("a transaction failed", metadata: ["error": "\(error)"])
-            })
+            report: { [failures] in failures.report($0) })
         let queries = Queries(store: store, now: SystemClock.now)
         let readiness = Readiness()
         let responder = WalletServer.responder(
@@ -88,7 +98,10 @@ struct WalletService {
         configuration.maximumCancellationDuration = WalletService.lastTransactionTimeout
         try await ServiceGroup(configuration: configuration).run()
         do {
-            try await store.foldWriteAheadLog()
+            if try await !store.foldWriteAheadLog() {
+                logger.warning(
+                    "another process reads the write-ahead log, so it stays; keep both together")
+            }
         } catch {
             logger.warning(
                 "the write-ahead log stays beside the ledger's file; keep both together",
@@ -106,6 +119,19 @@ struct WalletService {
             UserTokens(
                 issuer: tokens.issuer, audience: tokens.audience, keys: keys,
                 now: SystemClock.now)
+        }
+    }
+
+    /// Says which ledger it is and how far: a wrong disk is seen at once.
+    private func announceLedger() async throws {
+        let head = try await store.read { try $0.head() }
+        let place: Logger.Metadata = [
+            "ledger": "\(head.ledger)", "epoch": "\(head.epoch)", "position": "\(head.position)",
+        ]
+        if store.isNew {
+            logger.notice("made a new ledger", metadata: place)
+        } else {
+            logger.info("opened the ledger", metadata: place)
         }
     }
 

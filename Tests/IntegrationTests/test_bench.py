@@ -228,7 +228,7 @@ def closed_port():
     (["--batch", "1001"], "--batch must be from 1 to 1000"),
     (["--batch", "2", "--mix", "transfer=1,balance=1"], "Only transfers come in a --batch"),
     (["--max-batch", "1"], "with --self"),
-    (["--self", "--max-batch", "none"], "maxBatch"),
+    (["--self", "--max-batch", "none"], "--max-batch"),
 ])
 def test_what_cannot_be_measured_is_said_in_a_sentence(arguments, sentence):
     done = bench(*arguments, seconds=40)

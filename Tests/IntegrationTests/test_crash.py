@@ -82,14 +82,30 @@ def copied(sound, tmp_path):
     Server.created.remove(copy)
 
 
+class Unguarded:
+    """A database without the triggers that forbid changes; they are back when it is closed."""
+
+    def __init__(self, database):
+        self.database = database
+        self.triggers = database.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in self.triggers:
+            database.execute(f'DROP TRIGGER "{name}"')
+
+    def execute(self, *arguments):
+        return self.database.execute(*arguments)
+
+    def close(self):
+        for _, sql in self.triggers:
+            self.database.execute(sql)
+        self.database.close()
+
+
 @pytest.fixture
 def damaged(copied):
-    """A copy that can be changed: the triggers that forbid it are dropped."""
-    _, database = copied
-    triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    for (name,) in triggers:
-        database.execute(f'DROP TRIGGER "{name}"')
-    return copied
+    """A copy that can be changed."""
+    server, database = copied
+    return server, Unguarded(database)
 
 
 def segments(database):
@@ -160,6 +176,15 @@ def test_a_changed_wallet_is_found(damaged, change):
     database.close()
     verified = server.run("verify")
     assert changed == 1 and verified.returncode == 1, (verified.stdout, verified.stderr)
+    assert "is not what the log says" in verified.stdout
+
+
+def test_a_trigger_that_is_missing_is_found(copied):
+    server, database = copied
+    database.execute("DROP TRIGGER log_is_append_only_delete")
+    database.close()
+    verified = server.run("verify")
+    assert verified.returncode == 1 and "log_is_append_only_delete" in verified.stdout
 
 
 def test_an_undamaged_copy_is_sound(damaged):

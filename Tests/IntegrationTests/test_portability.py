@@ -209,7 +209,7 @@ def test_an_export_that_begins_later_goes_on_from_there_and_is_no_ledger(importe
 
 def test_an_empty_ledger_can_be_moved(tmp_path):
     empty, target = tmp_path / "empty.sqlite", tmp_path / "target.sqlite"
-    succeeds("keys create", "--principal", "shop", database=empty)
+    succeeds("keys create", "--create", "--principal", "shop", database=empty)
     lines = exported(empty)
     assert len(lines) == 3 and head(lines)["position"] == 0
     succeeds("import", database=target, stdin=b"".join(lines))
@@ -222,7 +222,7 @@ def test_an_import_into_a_ledger_that_is_not_empty_changes_nothing(synthetic, im
     assert "not empty" in fails("import", database=imported, stdin=b"".join(synthetic))
     assert exported(imported) == before
     keys = tmp_path / "keys.sqlite"
-    succeeds("keys create", "--principal", "shop", database=keys)
+    succeeds("keys create", "--create", "--principal", "shop", database=keys)
     assert "not empty" in fails("import", database=keys, stdin=b"".join(synthetic))
     assert "shop" in succeeds("keys list", database=keys)
 
@@ -370,33 +370,26 @@ def begun(database):
         return False
 
 
-def test_a_service_that_was_there_first_answers_503_during_an_import(
-        long_export, tmp_path, serve):
+def test_an_import_into_a_ledger_that_is_served_is_refused(synthetic, tmp_path, serve):
     database = tmp_path / "target.sqlite"
     server = serve(database, bootstrap=False)
-    process = subprocess.Popen(
-        [BINARY, "import", "--database", f"sqlite:{database}"], env=INHERITED,
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    process.stdin.writelines(long_export[:9_000])
-    process.stdin.flush()
-    eventually(lambda: begun(database), 60, "something has been imported")
-    with sqlite3.connect(database, timeout=30) as connection:
-        secret = "wk_given_0123456789abcdefghij"
-        connection.execute(
-            "INSERT INTO api_keys VALUES (?, ?, ?, 7, 0, NULL)",
-            (b"key_x", synthetic_ledger.sha256(secret.encode()), b"shop"))
-    connection.close()
-    client = server.client(secret)
-    opened = client.post("/v1/wallets", {"userId": "u", "currency": "USD"})
-    check_problem(opened, 503, "WRITES_UNAVAILABLE")
-    assert client.get("/v1/users/u-1/wallets").status == 503
-    process.stdin.writelines(long_export[9_000:])
-    process.stdin.close()
-    assert process.wait(60) == 0
-    assert client.get("/v1/users/u-1/wallets").status == 200
-    assert client.post("/v1/wallets", {"userId": "u", "currency": "USD"}).status == 201
+    assert "in use" in fails("import", database=database, stdin=b"".join(synthetic))
     assert server.sigterm() == 0
-    succeeds("verify", database=database)
+    succeeds("import", database=database, stdin=b"".join(synthetic))
+
+
+def test_a_service_answers_503_while_its_ledger_is_marked_as_not_whole(new_server):
+    server = new_server()
+    client = server.client()
+    wallet_id = client.wallet(10)
+    connection = sqlite3.connect(server.file, isolation_level=None)
+    connection.execute("INSERT INTO unfinished_import VALUES (1, 0)")
+    check_problem(client.deposit(wallet_id, 1), 503, "WRITES_UNAVAILABLE")
+    assert client.get(f"/v1/wallets/{wallet_id}").status == 503
+    connection.execute("DELETE FROM unfinished_import")
+    connection.close()
+    assert client.deposit(wallet_id, 1).status == 201
+    assert client.get(f"/v1/wallets/{wallet_id}").status == 200
 
 
 def wreck(database):
@@ -654,7 +647,7 @@ def test_a_log_rewritten_whole_passes_but_not_against_an_anchor(synthetic, ancho
 
 def test_an_anchor_of_another_ledger_or_timeline_is_not_kept(imported, anchors, tmp_path):
     other = tmp_path / "other.sqlite"
-    succeeds("keys create", "--principal", "shop", database=other)
+    succeeds("keys create", "--create", "--principal", "shop", database=other)
     (tmp_path / "one").write_text(succeeds("anchor", database=other))
     assert "another ledger" in fails("verify", "--against", tmp_path / "one", database=imported)
     anchor = json.loads(succeeds("anchor", database=imported)) | {"epoch": 5}

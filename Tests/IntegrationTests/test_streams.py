@@ -530,23 +530,6 @@ def test_a_stream_outlives_kill_9_by_its_last_id(new_server, rng):
     assert [data["position"] for data in seen] == list(range(1, len(seen) + 1))
 
 
-def test_events_that_another_process_commits_arrive_too(new_server, tmp_path):
-    server = new_server()
-    other = Server(tmp_path / "other", data=server.folder)
-    try:
-        other.start()
-        wallet = server.client().wallet()
-        with EventStream(server, head(server.client())) as stream:
-            position = other.client().deposit(wallet, 5).json["position"]
-            start = time.monotonic()
-            assert next(stream)[1]["position"] == position
-            assert time.monotonic() - start < 4
-        assert other.sigterm() == 0
-    finally:
-        other.stop()
-        Server.created.remove(other)
-
-
 def test_heartbeats_keep_a_quiet_stream_open_for_longer_than_any_time_out(new_server):
     server = new_server(
         WALLET_EVENT_HEARTBEAT_SECONDS=1, WALLET_IDLE_TIMEOUT_SECONDS=1,

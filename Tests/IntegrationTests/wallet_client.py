@@ -379,7 +379,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--host", "127.0.0.1", "--port", "0",
-                 "--database", self.database],
+                 "--database", self.database, *([] if self.file.exists() else ["--create"])],
                 env=INHERITED | {name: str(value) for name, value in self.environment.items()},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
                 errors="replace", start_new_session=True)

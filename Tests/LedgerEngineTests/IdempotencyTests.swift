@@ -172,6 +172,30 @@ import WalletTesting
         }
     }
 
+    @Test func refusalsAreForgottenFasterThanTheyCome() async throws {
+        let clock = ManualClock()
+        let base = InMemoryLedgerStore(ledger: Fixture.ledger, now: { clock.now })
+        let old = (0..<2_500).map { index in
+            RefusalRecord(
+                key: .sha256(Array("old \(index)".utf8)), fingerprint: .zero,
+                recordedAt: clock.now, requestID: "r", refusal: Refusal(.insufficientFunds))
+        }
+        var append = Append(head: try await base.read { try $0.head() })
+        append.refusals = old
+        let written = append
+        try await base.write { try $0.append(written) }
+        clock.advance(byMicroseconds: 9 * IdempotencyTests.day)
+        try await Engine.run(on: base, clock: clock) { engine in
+            var left: [Int] = []
+            for _ in 0..<2 {
+                _ = try await engine.wallet(amount: 10)
+                left.append(try await base.read { try $0.refusals(after: nil, limit: 3_000) }.count)
+            }
+            // Two transactions each, a thousand at a time, without waiting for the next turn.
+            #expect(left == [500, 0])
+        }
+    }
+
     @Test func requestThatIsNoCommandIsRefusedAfterItsKey() async throws {
         try await Engine.run { engine in
             let wallet = try await engine.wallet(amount: 10)

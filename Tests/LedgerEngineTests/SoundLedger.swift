@@ -47,6 +47,19 @@ struct SoundLedger: Sendable {
         ])
     }
 
+    /// A ledger of other commits; the last of them comes long after ``expiry``.
+    init(_ commits: [(Scribe) -> [Command]]) async throws {
+        let clock = clock
+        store = InMemoryLedgerStore(ledger: Fixture.ledger, now: { clock.now })
+        scribe = Scribe(after: try await store.read { try $0.head() })
+        for (index, commit) in commits.enumerated() {
+            let isLast = index == commits.count - 1
+            try await write(
+                commit(scribe),
+                at: isLast ? SoundLedger.expiry.advanced(byMicroseconds: 1_000_000) : nil)
+        }
+    }
+
     /// When two of the holds fall due.
     static let expiry = ManualClock.start.advanced(byMicroseconds: 1_000_000)
 

@@ -33,9 +33,8 @@ final class TemporaryFolder: Sendable {
     }
 
     /// A connection beside the store's, such as another process would have.
-    func connect(isReadOnly: Bool = false) throws -> SQLiteConnection {
-        try SQLiteConnection(
-            path: ledger, isReadOnly: isReadOnly, busyTimeoutMilliseconds: 5_000)
+    func connect(_ access: SQLiteConnection.Access = .creating) throws -> SQLiteConnection {
+        try SQLiteConnection(path: ledger, access, busyTimeoutMilliseconds: 5_000)
     }
 
     /// The bytes of a file, 0 where there is none.

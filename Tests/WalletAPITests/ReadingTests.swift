@@ -69,6 +69,52 @@ struct ReadingTests {
         }
     }
 
+    @Test("goes on past ten thousand entries that a filter does not let through")
+    func longGaps() async throws {
+        try await Service.run { service in
+            let id = try await service.wallet()
+            let path = "/v1/wallets/\(id)"
+            _ = try await service.post(path + "/deposits", #"{"amount":7}"#)
+            let wallet = try #require(WalletID(id))
+            // Entries that move nothing, as freezing and unfreezing leave them.
+            try await service.store.write { transaction in
+                var head = try transaction.head()
+                var append = Append(head: head)
+                guard var last = try transaction.lastEntry(of: wallet, at: head.recordedAt) else {
+                    return
+                }
+                last.type = .walletFrozen
+                last.change = 0
+                for _ in 0..<EntryQuery.defaultScanLimit + 5 {
+                    last.recordedAt = last.recordedAt.advanced(byMicroseconds: 1)
+                    append.entries.append(last)
+                }
+                head.recordedAt = last.recordedAt
+                append.head = head
+                try transaction.append(append)
+            }
+            _ = try await service.post(path + "/deposits", #"{"amount":1}"#)
+            for (order, expected) in [("asc", [7, 1]), ("desc", [1, 7])] as [(String, [Int64])] {
+                var seen: [Int64] = []
+                var pages = 0
+                var cursor: String? = ""
+                while let next = cursor {
+                    let page = try await service.get(
+                        path + "/transactions?order=\(order)"
+                            + (next.isEmpty ? "" : "&cursor=\(next)"))
+                    seen += (page.json["items"]?.elements ?? []).compactMap { $0["change"]?.number }
+                    cursor = page.json["next"]?.text
+                    pages += 1
+                }
+                #expect(seen == expected, "\(order)")
+                #expect(pages == 2)
+            }
+            let statement = try await service.get(path + "/statement")
+            #expect(statement.status == 200)
+            #expect(statement.json["entries"]?.elements.count == 2)
+        }
+    }
+
     @Test("with a cursor in which one letter was changed is malformed")
     func spoiltCursor() async throws {
         try await Service.run { service in

@@ -52,7 +52,8 @@ package struct Eraser: Sendable {
                     of: wallet,
                     EntryQuery(
                         types: EventType.allCases, from: from, until: .latest, isAscending: true,
-                        limit: Eraser.batchSize))
+                        limit: Eraser.batchSize)
+                ).entries
                 guard from > .earliest || !entries.isEmpty else { throw NotFound() }
                 let erased = try transaction.eraseTexts(entries.map(\.position))
                 return (erased, entries.last?.recordedAt)

@@ -33,7 +33,7 @@ package struct Exporter: Sendable {
     ) async throws -> Head {
         try await store.read { snapshot in
             let head = try snapshot.head()
-            guard (1...head.position + 1).contains(position) else {
+            guard position >= 1, position - 1 <= head.position else {
                 throw Fault.unknownPosition(position)
             }
             var output = Output(write: write)

@@ -71,6 +71,7 @@ struct Intake {
             sha256.update(bytes + [UInt8(ascii: "\n")])
         }
         load.close(&events, &body, of: &log)
+        load.reversals = log.takeReversals()
         load.head = log.head ?? header.start
         return load
     }
@@ -157,6 +158,8 @@ struct Load: Sendable {
     /// The head afterwards.
     var head: Head
     private var segments: [Append] = []
+    /// To be held against what they reverse when all of the log before them is in the tables.
+    var reversals: [Event] = []
     var texts: [(line: Int64, record: TextRecord)] = []
     var refusals: [RefusalRecord] = []
     var apiKeys: [APIKey] = []
@@ -183,6 +186,7 @@ struct Load: Sendable {
     func write(to transaction: any LedgerTransaction) throws {
         do {
             for append in segments { try transaction.append(append) }
+            try proveReversals(in: transaction)
             var beside = Append(head: head)
             beside.texts = try checkedTexts(in: transaction)
             beside.refusals = refusals
@@ -193,23 +197,37 @@ struct Load: Sendable {
         }
     }
 
+    private func proveReversals(in snapshot: any LedgerSnapshot) throws {
+        do {
+            try LogAudit.prove(reversals, in: snapshot)
+        } catch let fault as LogFault {
+            throw Importer.Fault(
+                line: line(of: fault.position),
+                reason: "position \(fault.position): \(fault.reason)")
+        }
+    }
+
+    /// The line of an event of this load.
+    private func line(of position: Int64) -> Int64 {
+        firstLine + position - (segments.first?.segment?.firstPosition ?? position)
+    }
+
     /// What the database refused: a key or a reference that is used a second time.
     private func repetition(in snapshot: any LedgerSnapshot) throws -> Importer.Fault {
-        let firstPosition = segments.first?.segment?.firstPosition ?? 0
         for append in segments {
             for record in append.keys {
                 guard try snapshot.keys([record.key]).contains(where: { $0 != record }) else {
                     continue
                 }
                 return Importer.Fault(
-                    line: firstLine + record.position - firstPosition,
+                    line: line(of: record.position),
                     reason: "its idempotency key was used before")
             }
             for record in append.references {
                 guard try snapshot.references([record.key]).contains(where: { $0 != record })
                 else { continue }
                 return Importer.Fault(
-                    line: firstLine + record.use.position - firstPosition,
+                    line: line(of: record.use.position),
                     reason: "its reference was used before")
             }
         }

@@ -41,6 +41,7 @@ package struct Rebuilder: Sendable {
             let records = try segment.records().filter { $0.position >= next }
             var append = Append(head: head)
             append.take(try records.map { try log.check($0) }, of: &log)
+            try LogAudit.prove(log.takeReversals(), in: transaction)
             try transaction.append(append)
             log.forgetSettled()
             progress(log.position, head.position)

@@ -47,6 +47,14 @@ package struct HistoryItem: Sendable {
     package var transaction: TransactionView
 }
 
+/// A page of a wallet's history.
+package struct HistoryPage: Sendable {
+    package var wallet: Wallet
+    package var items: [HistoryItem]
+    /// How far was looked, where there may be more although the page is not full.
+    package var scannedTo: Instant?
+}
+
 /// A wallet's balance at an instant.
 package struct BalanceView: Sendable {
     package var wallet: WalletID
@@ -162,20 +170,22 @@ package struct Queries: Sendable {
     }
 
     /// The entries of a wallet that moved money; `nil` where there is no such wallet.
+    ///
+    /// A page looks at ``EntryQuery/scanLimit`` entries at most, and then may be short or empty.
     package func history(
         of id: WalletID, _ query: EntryQuery, after token: ConsistencyToken?
-    ) async throws -> Reading<(wallet: Wallet, items: [HistoryItem])?> {
+    ) async throws -> Reading<HistoryPage?> {
         try await read(after: token) { snapshot, _ in
             guard let wallet = try snapshot.wallets([id]).first else { return nil }
-            let entries = try snapshot.matchingEntries(of: id, query)
-            let views = try snapshot.transactions(at: entries.map(\.position))
-            let items = try entries.map { entry in
+            let page = try snapshot.matchingEntries(of: id, query)
+            let views = try snapshot.transactions(at: page.entries.map(\.position))
+            let items = try page.entries.map { entry in
                 guard let view = views[entry.position] else {
                     throw StoreError.corrupted(reason: "an entry names an event that is not there")
                 }
                 return HistoryItem(entry: entry, transaction: view)
             }
-            return (wallet, items)
+            return HistoryPage(wallet: wallet, items: items, scannedTo: page.scannedTo)
         }
     }
 
@@ -262,7 +272,7 @@ extension LedgerSnapshot {
     /// How many callers' uses of one reference are looked at; each caller has one a wallet.
     private var referenceLimit: Int { 1_000 }
 
-    fileprivate func matchingEntries(of id: WalletID, _ query: EntryQuery) throws -> [Entry] {
+    fileprivate func matchingEntries(of id: WalletID, _ query: EntryQuery) throws -> EntryPage {
         guard let reference = query.reference else { return try entries(of: id, query) }
         let uses = try references(of: id, Array(reference.utf8), limit: referenceLimit)
         let matching = try events(at: uses.map(\.position)).values
@@ -272,7 +282,7 @@ extension LedgerSnapshot {
                     && entry.recordedAt >= query.from && entry.recordedAt < query.until
             }
             .sorted { query.isAscending == ($0.position < $1.position) }
-        return Array(matching.prefix(query.limit))
+        return EntryPage(entries: Array(matching.prefix(query.limit)))
     }
 
     func text(at position: Int64) throws -> FreeText {

@@ -82,16 +82,21 @@ package struct StatementMovements: Sendable {
     /// - Throws: when the movements do not add up, or the timeline that the statement began on is
     ///   not the ledger's any more.
     package mutating func next() async throws -> [HistoryItem] {
-        let reading = try await queries.history(
-            of: statement.wallet, query, after: ConsistencyToken(statement.head))
-        let items = reading.value?.items ?? []
+        var page: HistoryPage?
+        repeat {
+            page = try await queries.history(
+                of: statement.wallet, query, after: ConsistencyToken(statement.head)
+            ).value
+            if let last = page?.scannedTo { query.from = last.advanced(byMicroseconds: 1) }
+        } while page?.items.isEmpty ?? false && page?.scannedTo != nil
+        let items = page?.items ?? []
         for item in items {
             let (sum, overflow) = total.addingReportingOverflow(item.entry.change)
             guard !overflow, sum == item.entry.total else { throw doesNotAddUp }
             total = sum
         }
         if let last = items.last {
-            query.from = last.entry.recordedAt.advanced(byMicroseconds: 1)
+            query.from = max(query.from, last.entry.recordedAt.advanced(byMicroseconds: 1))
         } else if total != statement.closing.total {
             throw doesNotAddUp
         }

@@ -126,9 +126,12 @@ private final class InMemoryTransaction: LedgerTransaction {
 
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) -> Expiries {
         storage.holds.values.reduce(into: Expiries()) { sum, hold in
-            guard hold.wallet == wallet, let expiresAt = hold.expiresAt, expiresAt <= instant,
-                hold.createdAt <= instant, hold.closedAt.map({ $0 > instant }) ?? true
+            guard hold.wallet == wallet, let expiresAt = hold.expiresAt, expiresAt <= instant
             else { return }
+            let isUnrecorded =
+                hold.status == .open
+                || hold.status == .expired && hold.closedAt.map { $0 > instant } ?? false
+            guard isUnrecorded else { return }
             sum.count += 1
             sum.amount += hold.amount.minorUnits
         }
@@ -186,12 +189,17 @@ private final class InMemoryTransaction: LedgerTransaction {
         storage.entries[wallet]?.last { $0.recordedAt <= instant }
     }
 
-    func entries(of wallet: WalletID, _ query: EntryQuery) -> [Entry] {
-        let matching = (storage.entries[wallet] ?? []).filter { entry in
-            query.types.contains(entry.type) && entry.recordedAt >= query.from
-                && entry.recordedAt < query.until
+    func entries(of wallet: WalletID, _ query: EntryQuery) -> EntryPage {
+        let period = (storage.entries[wallet] ?? []).filter { entry in
+            entry.recordedAt >= query.from && entry.recordedAt < query.until
         }
-        return Array((query.isAscending ? matching : matching.reversed()).prefix(query.limit))
+        var page = EntryPage()
+        guard query.limit > 0 else { return page }
+        let ordered = query.isAscending ? period : period.reversed()
+        for (index, entry) in ordered.enumerated() {
+            guard page.take(entry, looked: index + 1, for: query) else { break }
+        }
+        return page
     }
 
     func segment(containing position: Int64) -> Segment? {
@@ -221,6 +229,9 @@ private final class InMemoryTransaction: LedgerTransaction {
         tally.segments = Int64(storage.segments.count)
         return tally
     }
+
+    /// Nothing lies on a disk.
+    func checkStorage() {}
 
     func append(_ append: Append) throws {
         if let segment = append.segment {
@@ -261,10 +272,10 @@ private final class InMemoryTransaction: LedgerTransaction {
         storage.external.merge(append.external) { _, new in new }
     }
 
-    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) {
-        for record in storage.refusals.values.filter({ $0.recordedAt < instant }).prefix(limit) {
-            storage.refusals[record.key] = nil
-        }
+    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) -> Int {
+        let old = storage.refusals.values.filter { $0.recordedAt < instant }.prefix(limit)
+        for record in old { storage.refusals[record.key] = nil }
+        return old.count
     }
 
     func insert(_ key: APIKey) throws {

@@ -61,6 +61,9 @@ package protocol LedgerSnapshot {
     /// those that were due first before the others.
     func dueHolds(at instant: Instant, limit: Int) throws -> [Hold]
     /// The holds of a wallet that were expired at the instant, but not yet recorded so.
+    ///
+    /// Costs as much as there are such holds. That rests on the order in which the log records that
+    /// a wallet's holds have expired: the one in which they were due.
     func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Expiries
 
     /// The events that the keys led to. A store may tell keys apart by their first 16 bytes.
@@ -82,7 +85,7 @@ package protocol LedgerSnapshot {
 
     /// The last entry of a wallet at the instant or before.
     func lastEntry(of wallet: WalletID, at instant: Instant) throws -> Entry?
-    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry]
+    func entries(of wallet: WalletID, _ query: EntryQuery) throws -> EntryPage
 
     /// The segment that holds a position.
     func segment(containing position: Int64) throws -> Segment?
@@ -99,6 +102,10 @@ package protocol LedgerSnapshot {
 
     /// Counts the projections' rows. Reads all of them: for the verifier only.
     func tally() throws -> Tally
+    /// Lets the database examine its pages, indexes and triggers. For the verifier only.
+    ///
+    /// - Throws: ``StoreError/corrupted(reason:)`` for what is wrong first.
+    func checkStorage() throws
 }
 
 /// A snapshot that holds the head, so that no one else appends meanwhile.
@@ -107,8 +114,9 @@ package protocol LedgerTransaction: LedgerSnapshot {
     func now() throws -> Instant
     /// Writes what was decided. Only work that moves a ledger as a whole calls it more than once.
     func append(_ append: Append) throws
-    /// Forgets refusals that were recorded before the instant, at most so many.
-    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws
+    /// Forgets refusals that were recorded before the instant, at most so many; says how many.
+    @discardableResult
+    func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws -> Int
     func insert(_ key: APIKey) throws
     /// Revokes a key; says whether there was one to revoke.
     func revokeAPIKey(id: String, at instant: Instant) throws -> Bool

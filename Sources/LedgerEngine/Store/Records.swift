@@ -39,6 +39,9 @@ package struct Entry: Hashable, Sendable {
 
 /// Which entries of a wallet are asked for.
 package struct EntryQuery: Hashable, Sendable {
+    /// How many entries are looked at for one page, unless said otherwise.
+    package static let defaultScanLimit = 10_000
+
     package var types: [EventType]
     /// Inclusive.
     package var from: Instant
@@ -47,6 +50,8 @@ package struct EntryQuery: Hashable, Sendable {
     package var isAscending: Bool
     /// How many at most.
     package var limit: Int
+    /// How many are looked at at most, those of other types too.
+    package var scanLimit = EntryQuery.defaultScanLimit
     /// Only entries whose transaction used this reference for the wallet.
     package var reference: String?
 
@@ -58,6 +63,31 @@ package struct EntryQuery: Hashable, Sendable {
         self.until = until
         self.isAscending = isAscending
         self.limit = limit
+    }
+}
+
+/// Entries that match, as far as was looked.
+package struct EntryPage: Hashable, Sendable {
+    package var entries: [Entry]
+    /// The time of the last entry that was looked at, where ``EntryQuery/scanLimit`` ended the
+    /// page before its own limit did: there may be more behind it.
+    package var scannedTo: Instant?
+
+    package init(entries: [Entry] = [], scannedTo: Instant? = nil) {
+        self.entries = entries
+        self.scannedTo = scannedTo
+    }
+
+    /// Takes in the next entry of the wallet.
+    ///
+    /// - Parameter looked: how many have been looked at, this one included.
+    /// - Returns: whether more are wanted.
+    package mutating func take(_ entry: Entry, looked: Int, for query: EntryQuery) -> Bool {
+        if query.types.contains(entry.type) { entries.append(entry) }
+        if entries.count >= query.limit { return false }
+        guard looked >= query.scanLimit else { return true }
+        scannedTo = entry.recordedAt
+        return false
     }
 }
 

@@ -46,10 +46,18 @@ package struct LogRecord: Hashable, Sendable {
 extension Segment {
     /// The events of the segment, in order; throws where the framing does not hold.
     package func records() throws(LogFault) -> [LogRecord] {
+        // What a row says of itself is no more to be trusted than the rest of it.
+        guard firstPosition >= 1, firstPosition <= lastPosition, lastPosition < .max else {
+            throw LogFault(
+                position: firstPosition, reason: "the segment's positions are impossible")
+        }
         var records: [LogRecord] = []
         var position = firstPosition
         var offset = 0
         while offset < body.count {
+            guard position <= lastPosition else {
+                throw LogFault(position: position, reason: "the segment goes on after its end")
+            }
             let range = try frame(at: offset, position: position)
             records.append(try record(in: range, position: position))
             offset = range.upperBound + 32
@@ -63,7 +71,7 @@ extension Segment {
 
     /// One event of the segment; `nil` where the position is outside.
     package func record(at wanted: Int64) throws(LogFault) -> LogRecord? {
-        guard (firstPosition...lastPosition).contains(wanted) else { return nil }
+        guard firstPosition <= wanted, wanted <= lastPosition else { return nil }
         return try records(at: [wanted]).first
     }
 

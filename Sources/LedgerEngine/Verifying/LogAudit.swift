@@ -15,6 +15,10 @@ struct LogAudit {
     private(set) var state = LedgerState()
     /// What has been reversed of the transactions at these positions, in minor units.
     private(set) var reversedAmounts: [Int64: Int64] = [:]
+    /// Reversals that have not been held against the transactions that they reverse.
+    private var unprovenReversals: [Event] = []
+    /// The hold of each wallet that was the last to expire: reads rest on their order.
+    private var lastExpired: [WalletID: Hold] = [:]
     private var keys = KeysOfLog()
     /// Holds that were closed and not yet forgotten.
     private(set) var closedHolds: [HoldID] = []
@@ -83,9 +87,13 @@ struct LogAudit {
             event.cause.idempotency?.batch.map { (0..<max(0, $0.size)).contains($0.index) } ?? true,
             "its place in its batch is impossible")
         try require(event.namesItsPosition, "an identifier is not of this position")
+        try checkParties(event)
         try checkBalances(event)
         try checkReversal(event)
         state.evolve(event)
+        if case .holdExpired(let id, let wallet, _, _, _) = event.change {
+            lastExpired[wallet] = state.holds[id]
+        }
         if let hold = event.closedHold { closedHolds.append(hold) }
         hash = record.hash
         recordedAt = event.recordedAt
@@ -99,10 +107,9 @@ struct LogAudit {
         func fault(_ reason: String) -> LogFault {
             LogFault(position: event.position, reason: reason)
         }
-        let touched = event.balances.map(\.wallet)
-        guard Set(event.postings.compactMap(\.account.wallet)).isSubset(of: Set(touched)),
-            Set(touched).count == touched.count, !touched.isEmpty
-        else { throw fault("the balances are not those of the wallets posted to") }
+        guard event.balances.map(\.wallet) == event.touchedWallets else {
+            throw fault("the balances are not those of the wallets posted to")
+        }
         let heldChange = try heldChange(of: event)
         for balance in event.balances {
             let opens = event.change.type == .walletOpened
@@ -123,15 +130,23 @@ struct LogAudit {
     private func heldChange(
         of event: Event
     ) throws(LogFault) -> (wallet: WalletID?, amount: Int64) {
-        func closing(_ id: HoldID, _ amount: Int64) throws(LogFault) {
-            guard let hold = state.holds[id], hold.status == .open,
-                hold.amount.minorUnits == amount
+        func closing(
+            _ id: HoldID, of wallet: WalletID, _ amount: Int64, _ currency: Currency
+        ) throws(LogFault) {
+            guard let hold = state.holds[id], hold.status == .open, hold.wallet == wallet,
+                hold.amount.minorUnits == amount, hold.currency == currency
             else {
                 throw LogFault(position: event.position, reason: "hold \(id) is not open for it")
             }
+            try checkExpiry(of: hold, event)
         }
         switch event.change {
-        case .holdPlaced(_, let wallet, let amount, _, _, _):
+        case .holdPlaced(_, let wallet, let amount, let currency, let expiresAt, _):
+            guard state.wallets[wallet]?.currency == currency,
+                expiresAt.map({ $0 > event.recordedAt }) ?? true
+            else {
+                throw LogFault(position: event.position, reason: "the hold is impossible")
+            }
             return (wallet, amount.minorUnits)
         case .holdCaptured(let movement, let id, let wallet, let released):
             guard (0...Amount.maximum).contains(released) else {
@@ -139,15 +154,59 @@ struct LogAudit {
                     position: event.position, reason: "the capture releases an impossible amount")
             }
             let amount = movement.amount.minorUnits + released
-            try closing(id, amount)
+            try closing(id, of: wallet, amount, movement.currency)
             return (wallet, -amount)
-        case .holdReleased(let id, let wallet, let amount, _),
-            .holdExpired(let id, let wallet, let amount, _, _):
-            try closing(id, amount.minorUnits)
+        case .holdReleased(let id, let wallet, let amount, let currency),
+            .holdExpired(let id, let wallet, let amount, let currency, _):
+            try closing(id, of: wallet, amount.minorUnits, currency)
             return (wallet, -amount.minorUnits)
         case .walletOpened, .deposited, .withdrawn, .transferred, .reversed, .walletFrozen,
             .walletUnfrozen, .walletClosed:
             return (nil, 0)
+        }
+    }
+
+    /// A hold expires when it is due, after all of its wallet that were due before it, and is
+    /// neither captured nor released from then on.
+    private func checkExpiry(of hold: Hold, _ event: Event) throws(LogFault) {
+        func require(_ condition: Bool, _ reason: String) throws(LogFault) {
+            guard condition else { throw LogFault(position: event.position, reason: reason) }
+        }
+        guard case .holdExpired(_, let wallet, _, _, let expiresAt) = event.change else {
+            return try require(!hold.isDue(at: event.recordedAt), "hold \(hold.id) has expired")
+        }
+        try require(
+            hold.expiresAt == expiresAt && hold.isDue(at: event.recordedAt),
+            "hold \(hold.id) is not due")
+        guard let last = lastExpired[wallet], let lastDue = last.expiresAt else { return }
+        try require(
+            (lastDue, last.id) < (expiresAt, hold.id),
+            "hold \(hold.id) was due before one that expired earlier")
+    }
+
+    /// Who may take part in what: the accounts fit the type, no money leaves a frozen wallet but
+    /// what was held or is taken back, and nothing touches a closed one.
+    private func checkParties(_ event: Event) throws(LogFault) {
+        func require(_ condition: Bool, _ reason: String) throws(LogFault) {
+            guard condition else { throw LogFault(position: event.position, reason: reason) }
+        }
+        let accounts = event.postings.map(\.account)
+        try require(
+            event.change.allows(accounts.map(\.wallet)), "the accounts are not those of its type")
+        for id in event.touchedWallets {
+            try require(state.wallets[id]?.status != .closed, "wallet \(id) is closed")
+        }
+        switch event.change {
+        case .withdrawn, .transferred, .holdPlaced:
+            let source = event.touchedWallets.first.flatMap { state.wallets[$0] }
+            try require(source?.status != .frozen, "money leaves a frozen wallet")
+        case .walletClosed(let id):
+            try require(
+                state.wallets[id].map { $0.total == 0 && $0.held == 0 } ?? false,
+                "wallet \(id) is closed and is not empty")
+        case .walletOpened, .deposited, .holdCaptured, .holdReleased, .holdExpired, .reversed,
+            .walletFrozen, .walletUnfrozen:
+            break
         }
     }
 
@@ -173,8 +232,7 @@ struct LogAudit {
             case .external(let currency):
                 let sum = state.external[currency, default: 0]
                 try require(
-                    currency == movement.currency
-                        && !sum.addingReportingOverflow(posting.amount).overflow,
+                    currency == movement.currency && sum.canTake(posting.amount),
                     "the external account cannot take it")
             }
         }
@@ -190,10 +248,81 @@ struct LogAudit {
             throw LogFault(position: event.position, reason: "the reversed total does not follow")
         }
         reversedAmounts[position] = sum
+        unprovenReversals.append(event)
+    }
+
+    /// The reversals that have come since this was last asked, to be proven when the log that they
+    /// are in can be looked at: see ``LogAudit/prove(_:in:)``.
+    mutating func takeReversals() -> [Event] {
+        defer { unprovenReversals = [] }
+        return unprovenReversals
+    }
+
+    /// Holds reversals against the transactions that they reverse: money goes back the way that it
+    /// came, and not more than came.
+    static func prove(_ reversals: [Event], in snapshot: any LedgerSnapshot) throws {
+        guard !reversals.isEmpty else { return }
+        let originals = try snapshot.events(at: reversals.compactMap(\.reversedPosition))
+        for event in reversals {
+            guard case .reversed(let movement, let id, let total) = event.change else { continue }
+            guard let original = originals[id.embeddedPosition],
+                let reversed = ReversibleTransaction(original, reversedAmount: total),
+                reversed.id == id, reversed.type != .reversed,
+                reversed.currency == movement.currency, total <= reversed.amount.minorUnits,
+                event.postings.map(\.account) == [reversed.credited, reversed.debited]
+            else {
+                throw LogFault(
+                    position: event.position, reason: "it does not reverse transaction \(id)")
+            }
+        }
+    }
+}
+
+extension Change {
+    /// Whether money may move so: the debited wallet and the credited one, absent where the account
+    /// is outside.
+    fileprivate func allows(_ wallets: [WalletID?]) -> Bool {
+        switch self {
+        case .deposited: wallets.count == 2 && wallets[0] == nil && wallets[1] != nil
+        case .withdrawn: wallets.count == 2 && wallets[0] != nil && wallets[1] == nil
+        case .transferred: wallets.count == 2 && wallets[0] != nil && wallets[1] != nil
+        case .holdCaptured(_, _, let wallet, _): wallets.count == 2 && wallets[0] == wallet
+        // Held against the original's accounts.
+        case .reversed: wallets.count == 2
+        case .walletOpened, .holdPlaced, .holdReleased, .holdExpired, .walletFrozen,
+            .walletUnfrozen, .walletClosed:
+            wallets.isEmpty
+        }
+    }
+}
+
+extension Int64 {
+    /// Whether the sum is a number whose opposite is one too.
+    fileprivate func canTake(_ amount: Int64) -> Bool {
+        let (sum, overflow) = addingReportingOverflow(amount)
+        return !overflow && sum != .min
     }
 }
 
 extension Event {
+    /// The wallets that the event touches, the debited one first.
+    fileprivate var touchedWallets: [WalletID] {
+        switch change {
+        case .walletOpened(let wallet, _, _), .holdPlaced(_, let wallet, _, _, _, _),
+            .holdReleased(_, let wallet, _, _), .holdExpired(_, let wallet, _, _, _),
+            .walletFrozen(let wallet), .walletUnfrozen(let wallet), .walletClosed(let wallet):
+            [wallet]
+        case .deposited, .withdrawn, .transferred, .holdCaptured, .reversed:
+            postings.compactMap(\.account.wallet)
+        }
+    }
+
+    /// The position of the transaction that the event reverses.
+    fileprivate var reversedPosition: Int64? {
+        guard case .reversed(_, let original, _) = change else { return nil }
+        return original.embeddedPosition
+    }
+
     /// The hold that the event closes.
     fileprivate var closedHold: HoldID? {
         switch change {

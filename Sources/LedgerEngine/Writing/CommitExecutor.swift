@@ -16,6 +16,8 @@ struct CommitExecutor: Sendable {
     struct Result: Sendable {
         var outcomes: [WorkOutcome]
         var head: Head
+        /// Whether there may be more refusals to forget.
+        var prunesAgain: Bool
     }
 
     /// Decides and appends.
@@ -42,11 +44,13 @@ struct CommitExecutor: Sendable {
         try commit.loadState(for: work, from: transaction)
         let outcomes = work.map { commit.settle($0) }
         if let append = commit.append() { try transaction.append(append) }
+        var prunesAgain = false
         if prunes {
             let limit = now.advanced(byMicroseconds: -CommitExecutor.refusalRetention)
-            try transaction.pruneRefusals(
+            let pruned = try transaction.pruneRefusals(
                 recordedBefore: limit, atMost: CommitExecutor.pruneLimit)
+            prunesAgain = pruned == CommitExecutor.pruneLimit
         }
-        return Result(outcomes: outcomes, head: commit.head)
+        return Result(outcomes: outcomes, head: commit.head, prunesAgain: prunesAgain)
     }
 }

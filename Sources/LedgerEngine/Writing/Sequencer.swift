@@ -282,6 +282,8 @@ extension Sequencer {
                 }
                 statistics.isHealthy = true
             }
+            // More may come than are forgotten at a time: then the next transaction goes on.
+            if result.prunesAgain { state.withLock { $0.lastPrune = nil } }
             let token = ConsistencyToken(result.head)
             for (pending, outcome) in zip(group, result.outcomes) {
                 pending.finish(.success((outcome, token)))

@@ -9,16 +9,25 @@ package final class SQLiteConnection {
     // Safe: never leaves this file, is open from `init` to `deinit`, and statements keep it alive.
     private let handle: OpaquePointer
 
+    /// What may be done to a file.
+    package enum Access: Hashable, Sendable {
+        case reading
+        /// Reading a file that nobody changes, where no file can be made beside it.
+        case readingImmutable
+        case writing
+        /// Writing, to a new file if there is none.
+        case creating
+    }
+
     /// Opens the file, and makes it if it may.
-    package init(path: String, isReadOnly: Bool, busyTimeoutMilliseconds: Int32) throws {
+    package init(path: String, _ access: Access, busyTimeoutMilliseconds: Int32) throws {
         var opened: OpaquePointer?
-        let flags =
-            SQLITE_OPEN_NOMUTEX
-            | (isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
-        let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+        let code = unsafe sqlite3_open_v2(
+            access.name(of: path), &opened, SQLITE_OPEN_NOMUTEX | access.flags, nil)
         guard code == SQLITE_OK, let connection = unsafe opened else {
+            let reason = unsafe opened.map { unsafe sqlite3_system_errno($0) } ?? 0
             unsafe sqlite3_close_v2(opened)
-            throw SQLiteConnection.error(code, "the ledger's file cannot be opened")
+            throw SQLiteConnection.openingError(code, systemError: reason)
         }
         unsafe handle = connection
         unsafe sqlite3_extended_result_codes(connection, 1)
@@ -46,12 +55,30 @@ package final class SQLiteConnection {
         guard code == SQLITE_OK else { throw SQLiteConnection.error(code, message) }
     }
 
+    /// Whether the file is no longer where it was opened: writing to it would be in vain.
+    var hasMoved: Bool {
+        var moved: Int32 = 0
+        let code = unsafe sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
+        return code == SQLITE_OK && moved != 0
+    }
+
+    /// The rows that the last statement changed.
+    var changes: Int { unsafe Int(sqlite3_changes(handle)) }
+
     /// Whether a transaction is open; SQLite ends one by itself on some errors.
     var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 
     fileprivate var message: String {
         guard let text = unsafe sqlite3_errmsg(handle) else { return "unknown" }
         return unsafe String(cString: text)
+    }
+
+    private static func openingError(_ code: Int32, systemError: Int32) -> StoreError {
+        guard code & 0xFF == SQLITE_CANTOPEN, systemError != 0 else {
+            return error(code, "the ledger's file cannot be opened")
+        }
+        return .unavailable(
+            reason: "the file cannot be opened (\(SystemError(systemError).sentence))")
     }
 
     /// The database's error as the port's: what will pass, what the data is to blame for, and what
@@ -68,6 +95,26 @@ package final class SQLiteConnection {
             .unavailable(reason: "another process holds the ledger's file")
         default:
             .unavailable(reason: "SQLite error \(code): \(message)")
+        }
+    }
+}
+
+extension SQLiteConnection.Access {
+    fileprivate var flags: Int32 {
+        switch self {
+        case .reading: SQLITE_OPEN_READONLY
+        case .readingImmutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+        case .writing: SQLITE_OPEN_READWRITE
+        case .creating: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        }
+    }
+
+    /// The path, or where that cannot say enough, a URI.
+    fileprivate func name(of path: String) -> String {
+        switch self {
+        case .reading, .writing, .creating: path
+        case .readingImmutable:
+            SQLiteFile.uri(of: path) + "?immutable=1"
         }
     }
 }
@@ -117,6 +164,15 @@ package final class SQLiteStatement {
         var rows: [Row] = []
         while try step() { rows.append(try read(self)) }
         return rows
+    }
+
+    /// Reads rows until the body says that it has seen enough.
+    package func each(
+        _ values: SQLiteValue..., while body: (SQLiteStatement) throws -> Bool
+    ) throws {
+        try bindAll(values)
+        defer { unsafe sqlite3_reset(handle) }
+        while try step(), try body(self) {}
     }
 
     /// Reads the first row, if there is one.

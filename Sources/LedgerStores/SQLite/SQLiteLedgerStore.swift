@@ -9,6 +9,7 @@ package final class SQLiteLedgerStore: LedgerStore {
     /// How the file is used; each has a default that is documented for operators.
     package struct Configuration: Hashable, Sendable {
         package var path: String
+        package var access = Access.creating
         /// Connections for reading, 1 … 64.
         package var readConnections = 2
         /// How long to wait for another process that holds the file.
@@ -17,7 +18,9 @@ package final class SQLiteLedgerStore: LedgerStore {
         package var commitDelay: Duration = .zero
         /// What the writer keeps of the file in memory, in KiB.
         package var cacheKibibytes = 65_536
-        /// Pages of the write-ahead log from which a commit copies them into the file.
+        /// Pages of the write-ahead log from which a commit copies them into the file; 0 for
+        /// never, which is for all who are not alone: SQLite before 3.51.3 may damage a file that
+        /// one process writes to while another begins its log anew.
         package var checkpointPages = 1_000
         /// Whether a ledger whose import is not finished may be opened: to import it again.
         package var opensUnfinishedImport = false
@@ -27,53 +30,57 @@ package final class SQLiteLedgerStore: LedgerStore {
         }
     }
 
-    private let writer: SQLiteWorker
+    /// What may be done to the file.
+    package enum Access: Hashable, Sendable {
+        /// Nothing is written, not even a setting of the file.
+        case reading
+        /// The ledger must be there; its tables are brought up to date.
+        case writing
+        /// A ledger is made where there is no file.
+        case creating
+    }
+
+    /// Whether the ledger was made when it was opened.
+    package let isNew: Bool
+    /// Absent where nothing may be written.
+    private let writer: SQLiteWorker?
     private let readers: [SQLiteWorker]
     private let nextReader = Atomic<Int>(0)
     private let commitDelay: Duration
 
-    /// Opens the file, brings its tables up to date, and makes a ledger in it if there is none.
+    /// Opens the file, as far as ``Access`` allows.
     ///
     /// What is deleted is overwritten (`secure_delete`), so that erased text leaves the file.
     ///
     /// - Parameters:
     ///   - newLedger: the identifier of the ledger, should one be made.
     ///   - now: the process's clock, which is the database's.
-    /// - Throws: ``StoreError``, or ``UnfinishedImport``.
+    /// - Throws: ``StoreError``, ``MissingLedger``, or ``UnfinishedImport``.
     package init(
         _ configuration: Configuration, newLedger: LedgerID,
         now: @escaping @Sendable () -> Instant
     ) throws {
-        let connection = try SQLiteConnection(
-            path: configuration.path, isReadOnly: false,
-            busyTimeoutMilliseconds: configuration.busyTimeoutMilliseconds)
-        try connection.execute(
-            """
-            PRAGMA journal_mode = WAL;
-            PRAGMA synchronous = FULL;
-            PRAGMA cache_size = -\(configuration.cacheKibibytes);
-            PRAGMA temp_store = MEMORY;
-            PRAGMA wal_autocheckpoint = \(configuration.checkpointPages);
-            PRAGMA journal_size_limit = 67108864;
-            PRAGMA trusted_schema = OFF;
-            PRAGMA secure_delete = ON;
-            """)
-        try SQLiteMigrator(connection).migrate(newLedger: newLedger, now: now())
-        let session = try SQLiteSession(connection, clock: now)
-        if !configuration.opensUnfinishedImport, let startedAt = try session.unfinishedImport() {
-            throw UnfinishedImport(startedAt: startedAt)
+        if configuration.access == .creating {
+            isNew = try SQLiteFile.make(configuration.path, newLedger, now: now())
+        } else {
+            isNew = false
         }
-        writer = SQLiteWorker(session, thread: "ledger-writer")
+        guard SQLiteFile.exists(configuration.path) else { throw MissingLedger.noFile }
+        writer =
+            configuration.access == .reading
+            ? nil
+            : SQLiteWorker(
+                try SQLiteSession(try configuration.openWriter(now: now()), clock: now),
+                thread: "ledger-writer")
         var readers: [SQLiteWorker] = []
         for index in 0..<max(1, configuration.readConnections) {
-            let connection = try SQLiteConnection(
-                path: configuration.path, isReadOnly: true,
-                busyTimeoutMilliseconds: configuration.busyTimeoutMilliseconds)
-            try connection.execute(
-                "PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;")
-            readers.append(
-                SQLiteWorker(
-                    try SQLiteSession(connection, clock: now), thread: "ledger-reader-\(index)"))
+            let session = try SQLiteSession(try configuration.openReader(), clock: now)
+            if index == 0, !configuration.opensUnfinishedImport,
+                let startedAt = try session.unfinishedImport()
+            {
+                throw UnfinishedImport(startedAt: startedAt)
+            }
+            readers.append(SQLiteWorker(session, thread: "ledger-reader-\(index)"))
         }
         self.readers = readers
         commitDelay = configuration.commitDelay
@@ -89,7 +96,68 @@ package final class SQLiteLedgerStore: LedgerStore {
     package func write<Value: Sendable>(
         _ body: @escaping @Sendable (any LedgerTransaction) throws -> Value
     ) async throws -> Value {
-        try await writer.write(commitDelay: commitDelay, body)
+        try await writable.write(commitDelay: commitDelay, body)
+    }
+
+    private var writable: SQLiteWorker {
+        get throws {
+            guard let writer else {
+                throw StoreError.unavailable(reason: "the ledger was opened for reading only")
+            }
+            return writer
+        }
+    }
+}
+
+extension SQLiteLedgerStore.Configuration {
+    /// The connection of those who write, with the file's tables up to date.
+    fileprivate func openWriter(now: Instant) throws -> SQLiteConnection {
+        let connection = try SQLiteConnection(
+            path: path, .writing, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+        try SQLiteMigrator(connection).requireLedger()
+        try SQLiteFile.requireWriteAheadLog(connection)
+        try connection.execute(
+            """
+            PRAGMA synchronous = FULL;
+            PRAGMA cache_size = -\(cacheKibibytes);
+            PRAGMA temp_store = MEMORY;
+            PRAGMA wal_autocheckpoint = \(checkpointPages);
+            PRAGMA journal_size_limit = 67108864;
+            PRAGMA trusted_schema = OFF;
+            PRAGMA secure_delete = ON;
+            """)
+        try SQLiteMigrator(connection).migrate(now: now)
+        return connection
+    }
+
+    fileprivate func openReader() throws -> SQLiteConnection {
+        let connection: SQLiteConnection
+        do {
+            connection = try openReader(.reading)
+        } catch StoreError.unavailable(let reason) {
+            // An index is made beside the file for every reader, where nothing can be made.
+            guard !SQLiteFile.canMakeFiles(beside: path) else {
+                throw StoreError.unavailable(reason: reason)
+            }
+            guard SQLiteFile.hasNoWriteAheadLog(path) else {
+                throw StoreError.unavailable(
+                    reason: "its newest commits are in a write-ahead log, which cannot be read in "
+                        + "a folder that cannot be written to; copy the file and its -wal elsewhere"
+                )
+            }
+            connection = try openReader(.readingImmutable)
+        }
+        if access == .reading { try SQLiteMigrator(connection).requireUpToDate() }
+        try connection.execute(
+            "PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;")
+        return connection
+    }
+
+    private func openReader(_ access: SQLiteConnection.Access) throws -> SQLiteConnection {
+        let connection = try SQLiteConnection(
+            path: path, access, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+        try SQLiteMigrator(connection).requireLedger()
+        return connection
     }
 }
 
@@ -101,7 +169,7 @@ extension SQLiteLedgerStore {
     /// erased is left in the write-ahead log.
     @discardableResult
     package func foldWriteAheadLog() async throws -> Bool {
-        try await writer.foldWriteAheadLog()
+        try await writable.foldWriteAheadLog()
     }
 }
 
@@ -123,6 +191,7 @@ private actor SQLiteWorker {
     func read<Value: Sendable>(
         _ body: @Sendable (any LedgerSnapshot) throws -> Value
     ) throws -> Value {
+        try requirePlace()
         try session.connection.execute("BEGIN")
         defer { rollBackIfOpen() }
         let value = try body(session)
@@ -137,6 +206,7 @@ private actor SQLiteWorker {
         try session.connection.execute("BEGIN IMMEDIATE")
         defer { rollBackIfOpen() }
         let value = try body(session)
+        try requirePlace()
         do {
             try session.connection.execute("COMMIT")
         } catch let error as StoreError {
@@ -150,6 +220,13 @@ private actor SQLiteWorker {
         let isBusy = try session.connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
             .first { $0.integer(0) != 0 }
         return isBusy == false
+    }
+
+    /// Requires that the file is where it was opened. A server would else acknowledge what nobody
+    /// finds again, and show what is no longer the ledger.
+    private func requirePlace() throws {
+        guard session.connection.hasMoved else { return }
+        throw StoreError.unavailable(reason: "the ledger's file has been moved or deleted")
     }
 
     private func rollBackIfOpen() {

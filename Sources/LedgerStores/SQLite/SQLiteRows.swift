@@ -14,13 +14,16 @@ extension SQLiteStatement {
     }
 
     func currency(_ column: Int32) throws -> Currency {
-        guard let value = Currency(text(column)) else { throw unreadable }
+        guard let value = Currency(try text(column)) else { throw unreadable }
         return value
     }
 
     func instant(_ column: Int32) -> Instant { Instant(microseconds: integer(column)) }
 
-    func text(_ column: Int32) -> String { String(decoding: blob(column), as: UTF8.self) }
+    func text(_ column: Int32) throws -> String {
+        guard let text = String(validating: blob(column), as: UTF8.self) else { throw unreadable }
+        return text
+    }
 
     func value<Value>(_ value: Value?) throws -> Value {
         guard let value else { throw unreadable }
@@ -44,7 +47,7 @@ extension Digest {
 extension Wallet {
     init(_ row: SQLiteStatement) throws {
         self.init(
-            id: try row.identifier(0), userID: row.text(1), currency: try row.currency(2),
+            id: try row.identifier(0), userID: try row.text(1), currency: try row.currency(2),
             status: try row.value(WalletStatus(rawValue: row.integer(3))), total: row.integer(4),
             held: row.integer(5), version: row.integer(6), createdAt: row.instant(7),
             updatedAt: row.instant(8), openedPosition: row.integer(9))
@@ -76,7 +79,7 @@ extension Entry {
 extension APIKey {
     init(_ row: SQLiteStatement) throws {
         self.init(
-            id: row.text(0), hash: try row.digest(1), principal: row.text(2),
+            id: try row.text(0), hash: try row.digest(1), principal: try row.text(2),
             scopes: Scopes(rawValue: row.integer(3)), createdAt: row.instant(4),
             revokedAt: row.optionalInteger(5).map { Instant(microseconds: $0) })
     }

@@ -11,10 +11,16 @@ enum SQLiteSchema {
         var checksum: Digest { .sha256(Array(sql.utf8)) }
     }
 
-    static let migrations = [
-        Migration(number: 1, sql: ledger), Migration(number: 2, sql: dueHolds),
-        Migration(number: 3, sql: unfinishedImport),
-    ]
+    static let migrations = [Migration(number: 1, sql: ledger)]
+
+    /// Where the steps that have been applied are kept.
+    static let applied = """
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+            number INTEGER PRIMARY KEY,
+            checksum BLOB NOT NULL,
+            applied_at INTEGER NOT NULL
+        ) STRICT
+        """
 
     /// A trigger of its own, since an import that failed empties the log, and puts it back.
     static let logRefusesDelete = """
@@ -26,6 +32,8 @@ enum SQLiteSchema {
     /// Of an idempotency key's hash the first 16 bytes are kept: they are as good as unique, and a
     /// row is a third as long; the whole hash and the fingerprint are in the event.
     /// The constraints repeat what the engine decides, as the last assertion.
+    /// A row of `unfinished_import` says that an import goes on, so that what was cut off is never
+    /// taken for a ledger.
     private static let ledger = """
         CREATE TABLE log (
             first_position INTEGER PRIMARY KEY,
@@ -98,8 +106,9 @@ enum SQLiteSchema {
             closed_at INTEGER,
             CHECK ((status = 1) = (closed_at IS NULL))
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX holds_by_expiry ON holds (wallet_id, expires_at);
+        CREATE INDEX holds_by_expiry ON holds (wallet_id, status, expires_at, id);
         CREATE INDEX holds_by_status ON holds (wallet_id, status, id);
+        CREATE INDEX holds_due ON holds (status, expires_at, id);
 
         CREATE TABLE idempotency_keys (
             key BLOB PRIMARY KEY CHECK (length(key) = 16),
@@ -140,16 +149,45 @@ enum SQLiteSchema {
             created_at INTEGER NOT NULL,
             revoked_at INTEGER
         ) STRICT;
-        """
 
-    /// Has a row while an import goes on, so that what was cut off is never taken for a ledger.
-    private static let unfinishedImport = """
         CREATE TABLE unfinished_import (
             id INTEGER PRIMARY KEY CHECK (id = 1),
             started_at INTEGER NOT NULL
         ) STRICT;
         """
+}
 
-    /// Lets a sweep find the holds of the whole ledger that are due.
-    private static let dueHolds = "CREATE INDEX holds_due ON holds (status, expires_at);"
+extension SQLiteSchema {
+    /// A table, index or trigger.
+    private struct Object: Hashable {
+        var type: String
+        var name: String
+        var sql: String
+    }
+
+    /// Holds a file's tables, indexes and triggers against those that the steps make.
+    ///
+    /// Tables and indexes that somebody added do no harm; triggers may.
+    static func check(_ connection: SQLiteConnection) throws {
+        let model = try SQLiteConnection(
+            path: ":memory:", .creating, busyTimeoutMilliseconds: 0)
+        try model.execute(applied)
+        for migration in migrations { try model.execute(migration.sql) }
+        let expected = try objects(of: model)
+        let found = try objects(of: connection)
+        let wrong =
+            expected.subtracting(found)
+            .union(found.subtracting(expected).filter { $0.type == "trigger" })
+        guard let object = wrong.min(by: { $0.name < $1.name }) else { return }
+        throw StoreError.corrupted(
+            reason: "the \(object.type) \(object.name) is missing, or not this program's")
+    }
+
+    private static func objects(of connection: SQLiteConnection) throws -> Set<Object> {
+        // Names that begin so are SQLite's own.
+        let rows = try connection.prepare(
+            "SELECT type, name, sql FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'"
+        ).rows { Object(type: try $0.text(0), name: try $0.text(1), sql: try $0.text(2)) }
+        return Set(rows)
+    }
 }

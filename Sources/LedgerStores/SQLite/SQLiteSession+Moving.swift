@@ -3,6 +3,15 @@ package import WalletCore
 
 /// What moves, empties and marks a ledger as a whole; rare, so its statements are not kept.
 extension SQLiteSession {
+    package func checkStorage() throws {
+        let said = try connection.prepare("PRAGMA integrity_check(1)").first { try $0.text(0) }
+        guard said == "ok" else {
+            throw StoreError.corrupted(
+                reason: "the database finds its file damaged: \(said ?? "without a word")")
+        }
+        try SQLiteSchema.check(connection)
+    }
+
     package func texts(after position: Int64, limit: Int) throws -> [TextRecord] {
         try connection.prepare(
             "SELECT salt, body, position FROM texts WHERE position > ?1 ORDER BY position LIMIT ?2"
@@ -95,6 +104,6 @@ extension RefusalRecord {
         }
         self.init(
             key: key, fingerprint: try row.digest(0), recordedAt: row.instant(1),
-            requestID: row.text(2), refusal: refusal)
+            requestID: try row.text(2), refusal: refusal)
     }
 }

@@ -103,10 +103,21 @@ package final class SQLiteSession: LedgerTransaction {
     }
 
     package func unrecordedExpiries(of wallet: WalletID, at instant: Instant) throws -> Expiries {
+        let wallet = SQLiteValue.blob(wallet.bytes)
         let at = SQLiteValue.integer(instant.microseconds)
-        return try statements.unrecordedExpiries.first(.blob(wallet.bytes), at, at, at) {
-            Expiries(count: $0.integer(0), amount: $0.integer(1))
-        } ?? Expiries()
+        var expiries =
+            try statements.dueAmount.first(wallet, at) {
+                Expiries(count: $0.integer(0), amount: $0.integer(1))
+            } ?? Expiries()
+        // A wallet's holds expire in the record in the order in which they were due, so that those
+        // which were not recorded by then are the last of those that were due by then.
+        try statements.expiredUntil.each(wallet, at) { row in
+            guard row.integer(1) > instant.microseconds else { return false }
+            expiries.count += 1
+            expiries.amount += row.integer(0)
+            return true
+        }
+        return expiries
     }
 
     package func keys(_ keys: [Digest]) throws -> [KeyRecord] {
@@ -167,14 +178,20 @@ package final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    package func entries(of wallet: WalletID, _ query: EntryQuery) throws -> [Entry] {
+    package func entries(of wallet: WalletID, _ query: EntryQuery) throws -> EntryPage {
         let statement =
             query.isAscending ? statements.entriesAscending : statements.entriesDescending
-        let types = query.types.reduce(Int64(0)) { $0 | Int64(1) << $1.rawValue }
-        return try statement.rows(
+        var page = EntryPage()
+        guard query.limit > 0 else { return page }
+        var looked = 0
+        try statement.each(
             .blob(wallet.bytes), .integer(query.from.microseconds),
-            .integer(query.until.microseconds), .integer(types), .integer(Int64(query.limit))
-        ) { try Entry($0, of: wallet) }
+            .integer(query.until.microseconds)
+        ) { row in
+            looked += 1
+            return page.take(try Entry(row, of: wallet), looked: looked, for: query)
+        }
+        return page
     }
 
     package func segment(containing position: Int64) throws -> Segment? {
@@ -298,9 +315,10 @@ package final class SQLiteSession: LedgerTransaction {
         }
     }
 
-    package func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws {
+    package func pruneRefusals(recordedBefore instant: Instant, atMost limit: Int) throws -> Int {
         try statements.pruneRefusals.run(
             .integer(instant.microseconds), .integer(Int64(limit)))
+        return connection.changes
     }
 
     package func insert(_ key: APIKey) throws {

@@ -3,7 +3,8 @@
 /// tables.
 struct SQLiteStatements {
     let head, epochs, externalBalances, wallet, walletsOfUser, walletsAfter: SQLiteStatement
-    let hold, holdsOfWallet, dueHolds, overdueHolds, unrecordedExpiries: SQLiteStatement
+    let hold, holdsOfWallet, dueHolds, overdueHolds: SQLiteStatement
+    let dueAmount, expiredUntil: SQLiteStatement
     let key, refusal: SQLiteStatement
     let reference, referenceUses: SQLiteStatement
     let reversal, text, lastEntry, entriesAscending, entriesDescending: SQLiteStatement
@@ -71,11 +72,17 @@ struct SQLiteStatements {
             WHERE status = 1 AND expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2
             """)
         // holds_by_expiry
-        unrecordedExpiries = try connection.prepare(
+        dueAmount = try connection.prepare(
             """
             SELECT COUNT(*), COALESCE(SUM(amount), 0) FROM holds
-            WHERE wallet_id = ?1 AND expires_at <= ?2 AND created_at <= ?3
-                AND (closed_at IS NULL OR closed_at > ?4)
+            WHERE wallet_id = ?1 AND status = 1 AND expires_at <= ?2
+            """)
+        // holds_by_expiry
+        expiredUntil = try connection.prepare(
+            """
+            SELECT amount, closed_at FROM holds
+            WHERE wallet_id = ?1 AND status = 4 AND expires_at <= ?2
+            ORDER BY expires_at DESC, id DESC
             """)
         key = try connection.prepare(
             "SELECT position FROM idempotency_keys WHERE key = ?1")
@@ -104,8 +111,7 @@ struct SQLiteStatements {
                 """
                 SELECT \(entryColumns) FROM entries
                 WHERE wallet_id = ?1 AND recorded_at >= ?2 AND recorded_at < ?3
-                    AND (1 << type) & ?4 <> 0
-                ORDER BY recorded_at \(order) LIMIT ?5
+                ORDER BY recorded_at \(order)
                 """)
         }
         entriesAscending = try entries("ASC")

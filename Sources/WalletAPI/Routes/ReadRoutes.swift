@@ -78,17 +78,18 @@ struct ReadRoutes: Sendable {
         query.limit = page.limit + 1
         let reading = try await queries.history(
             of: id, query, after: try request.consistencyToken())
-        guard let (_, items) = reading.value else {
+        guard let found = reading.value else {
             throw Problem(missing: .walletNotFound, in: reading)
         }
-        let shown = items.prefix(page.limit)
+        let shown = found.items.prefix(page.limit)
         let sight = try await ownership.sight(
             of: request.caller, on: shown.map(\.transaction.event), after: reading.token)
-        var next: String?
-        if items.count > page.limit, let last = shown.last {
+        let hasMore = found.items.count > page.limit
+        let last = hasMore ? shown.last?.entry.recordedAt : found.scannedTo
+        let next = last.map { last in
             var key: [UInt8] = []
-            key.appendBigEndian(UInt64(bitPattern: last.entry.recordedAt.microseconds))
-            next = page.cursor(after: key)
+            key.appendBigEndian(UInt64(bitPattern: last.microseconds))
+            return page.cursor(after: key)
         }
         return APIResponse(200) { json in
             json.page(Array(shown), next: next) { $0.historyItem(sight.of($1)) }

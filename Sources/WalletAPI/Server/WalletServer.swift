@@ -61,6 +61,32 @@ package enum WalletServer {
             maximumBody: maximumBody, logger: logger)
     }
 
+    /// Why the listener could not be set up, in words that name the setting; `nil` for errors of
+    /// other kinds.
+    package static func reason(
+        for error: any Error, _ configuration: Configuration
+    ) -> String? {
+        let host = "The host \(configuration.host.debugDescription)"
+        let port = "Port \(configuration.port)"
+        let otherHost = ": choose another with --host or WALLET_HOST."
+        let otherPort = ": choose another with --port or WALLET_PORT."
+        if error is SocketAddressError.UnknownHost { return host + " is not known" + otherHost }
+        guard let error = error as? IOError else { return nil }
+        switch ListenerFault(rawValue: error.errnoCode) {
+        case .addressInUse: return port + " is in use" + otherPort
+        case .accessDenied: return port + " may not be used by this user" + otherPort
+        case .addressNotAvailable: return host + " is not this machine's" + otherHost
+        case nil: return nil
+        }
+    }
+
+    /// Why the operating system refuses to listen, by the numbers that Linux gives it.
+    private enum ListenerFault: CInt {
+        case accessDenied = 13
+        case addressInUse = 98
+        case addressNotAvailable = 99
+    }
+
     /// The listener around a responder.
     ///
     /// - Parameter onReady: is told the port when requests are taken.

@@ -42,7 +42,7 @@ struct ServerProcess {
         }
         database = given ?? "sqlite:\(folder.path)/ledger.sqlite"
         process = try Self.start(
-            ["serve", "--host", "127.0.0.1", "--port", "0"]
+            ["serve", "--create", "--host", "127.0.0.1", "--port", "0"]
                 + (given == nil ? ["--database", database] : []) + options,
             output: folder.appendingPathComponent("serve.out"),
             errors: folder.appendingPathComponent("serve.log"),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LedgerEngine
+import LedgerStores
 
 /// Says where the log is now, for `wallet verify --against` later.
 struct AnchorCommand: AsyncParsableCommand {
@@ -26,7 +27,7 @@ struct AnchorCommand: AsyncParsableCommand {
         if let newKey { return try makeKey(newKey) }
         let settings = Settings(commandLine: ["anchorKeyFile": anchorKeyFile])
         let key = try AnchorKeySetting.read(settings)
-        let head = try await location.open().read { try $0.head() }
+        let head = try await location.open(.reading).read { try $0.head() }
         var anchor = Anchor(head, at: SystemClock.now())
         if let key { anchor = try anchor.signed(by: key) }
         print(String(decoding: anchor.line, as: UTF8.self))

@@ -18,7 +18,7 @@ struct BackupCommand: AsyncParsableCommand {
     func run() async throws {
         let database = try location.ledger
         // Opening it checks that it is a whole ledger of this program's.
-        let before = try await database.open(mayCreate: false).read { try $0.head() }
+        let before = try await database.open(.reading).read { try $0.head() }
         do {
             try SQLiteFile.copy(from: database.path, to: to)
             let head = try await check(since: before)
@@ -116,7 +116,7 @@ struct RestoreCommand: AsyncParsableCommand {
 extension Database {
     /// The head of a ledger whose last event is the one that the head names.
     fileprivate func checkedHead() async throws -> Head {
-        try await open(mayCreate: false).read { snapshot in
+        try await open(.reading).read { snapshot in
             let head = try snapshot.head()
             guard head.position > 0 else { return head }
             guard try snapshot.records(at: [head.position])[head.position]?.hash == head.hash else {
@@ -128,7 +128,7 @@ extension Database {
 
     /// Proves the whole ledger, and begins a new timeline in it.
     fileprivate func beginProvenEpoch() async throws -> Head {
-        let store = try open(mayCreate: false)
+        let store = try open(.writing)
         let bar = ProgressBar()
         defer { bar.finish() }
         _ = try await Verifier(store: store).verify { bar.show($0, of: $1) }

@@ -26,14 +26,14 @@ struct EraseCommand: AsyncParsableCommand {
 
     func run() async throws {
         let target = try target()
-        let store = try location.ledger.open(mayCreate: false)
+        let database = try location.ledger
+        let store = try database.open(.writing)
         do {
             let count = try await Eraser(store: store).erase(target)
             print("\(count) \(count == 1 ? "text is" : "texts are") erased")
-            if try await !store.foldWriteAheadLog() {
-                print(
-                    "The service is busy with the file: the write-ahead log keeps the bytes until")
-                print("it is reused. Run the command again later to make sure.")
+            if try await !database.fold(store) {
+                print("The service has the file: its write-ahead log keeps the bytes until they")
+                print("are overwritten. Stop the service once to make sure.")
             }
         } catch is Eraser.NotFound {
             throw CommandFailure("The ledger has nothing of that name.")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LedgerEngine
+import LedgerStores
 
 /// Writes a ledger to standard output, from which another database can be filled.
 struct ExportCommand: AsyncParsableCommand {
@@ -19,7 +20,7 @@ struct ExportCommand: AsyncParsableCommand {
         let bar = ProgressBar()
         defer { bar.finish() }
         do {
-            _ = try await Exporter(store: try location.open()).export(
+            _ = try await Exporter(store: try location.open(.reading)).export(
                 from: from, progress: { bar.show($0, of: $1) },
                 write: { try FileHandle.standardOutput.write(contentsOf: Data($0)) })
         } catch Exporter.Fault.unknownPosition(let position) {

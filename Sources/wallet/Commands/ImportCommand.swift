@@ -22,7 +22,9 @@ struct ImportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let database = try location.ledger
-        let store = try database.open(mayCreate: true) { configuration in
+        let lock = try database.lock(mayCreate: true)
+        defer { withExtendedLifetime(lock) {} }
+        let store = try database.open(.creating) { configuration in
             configuration.opensUnfinishedImport = true
             configuration.checkpointPages = ImportCommand.checkpointPages
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import LedgerEngine
+import LedgerStores
 import WalletCore
 
 /// Manages API keys in the ledger's own database; a running service sees changes within seconds.
@@ -20,6 +21,9 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "What the key may do: any of read, write, admin, with commas between.")
         var scopes = "read,write"
 
+        @Flag(help: "Make the ledger if there is no file.")
+        var create = false
+
         func run() async throws {
             guard APIKey.isPrincipal(principal) else {
                 throw CommandFailure("--principal must have 1 to 128 characters and no spaces.")
@@ -28,7 +32,7 @@ struct KeysCommand: AsyncParsableCommand {
                 throw CommandFailure("--scopes must be any of read, write, admin, with commas.")
             }
             let (key, secret) = APIKey.make(principal: principal, scopes: scopes)
-            try await location.open(mayCreate: true).write { try $0.insert(key) }
+            try await location.open(create ? .creating : .writing).write { try $0.insert(key) }
             print("id      \(key.id)")
             print("secret  \(secret)")
         }
@@ -40,7 +44,7 @@ struct KeysCommand: AsyncParsableCommand {
         @OptionGroup var location: LedgerLocation
 
         func run() async throws {
-            for key in try await location.open().read({ try $0.apiKeys() }) {
+            for key in try await location.open(.reading).read({ try $0.apiKeys() }) {
                 let scopes = key.scopes.names.joined(separator: ",")
                 let revoked = key.revokedAt.map { "  revoked \($0.rfc3339)" } ?? ""
                 print("\(key.id)  \(key.principal)  \(scopes)  \(key.createdAt.rfc3339)\(revoked)")
@@ -57,7 +61,7 @@ struct KeysCommand: AsyncParsableCommand {
         var id: String
 
         func run() async throws {
-            let wasRevoked = try await location.open().write { [id] transaction in
+            let wasRevoked = try await location.open(.writing).write { [id] transaction in
                 try transaction.revokeAPIKey(id: id, at: try transaction.now())
             }
             guard wasRevoked else {

@@ -17,11 +17,12 @@ struct RebuildCommand: AsyncParsableCommand {
     func run() async throws {
         let bar = ProgressBar()
         defer { bar.finish() }
-        let store = try location.ledger.open(mayCreate: false)
+        let database = try location.ledger
+        let store = try database.open(.writing)
         do {
             let head = try await Rebuilder(store: store).rebuild { bar.show($0, of: $1) }
             bar.finish()
-            try await store.foldWriteAheadLog()
+            _ = try await database.fold(store)
             print("Every table is rebuilt up to position \(head.position), hash \(head.hash).")
         } catch let fault as Verifier.Fault {
             let place = fault.position.map { "position \($0): " } ?? ""

@@ -12,7 +12,7 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the service.",
         discussion: """
-            Every option but --dev is also an environment variable: --max-batch is \
+            Every option but --dev and --create is also an environment variable: --max-batch is \
             WALLET_MAX_BATCH. The command line has the first word.
             """)
 
@@ -24,7 +24,12 @@ struct ServeCommand: AsyncParsableCommand {
         logger.logLevel = settings.logLevel
         OpenFiles.raiseLimit(for: settings.server.maximumConnections, logger: logger)
         let service = try WalletService(settings, logger: logger)
-        try await service.run()
+        do {
+            try await service.run()
+        } catch {
+            guard let reason = WalletServer.reason(for: error, settings.server) else { throw error }
+            throw CommandFailure(reason)
+        }
     }
 }
 
@@ -36,6 +41,8 @@ struct ServeOptions: ParsableArguments {
     var port: String?
     @Option(help: "Where the ledger lies: sqlite:PATH (sqlite:data/ledger.sqlite).")
     var database: String?
+    @Flag(help: "Make a new ledger if there is no file; --dev does so too.")
+    var create = false
     @Flag(help: "For a laptop: loopback only, prints a fresh admin key and curl lines.")
     var dev = false
     @Option(help: "trace, debug, info, notice, warning, error or critical (info).")
@@ -97,6 +104,7 @@ struct ServeSettings {
     var anchors: AnchorSettings
     var shutdownTimeout: Duration
     var isDevelopment: Bool
+    var mayCreate: Bool
     var bootstrapKey: String?
     var userTokens: UserTokenSettings?
     var logLevel: Logger.Level
@@ -122,6 +130,7 @@ struct ServeSettings {
             "jwtJwksUrl": options.jwtJwksUrl, "jwtRefreshSeconds": options.jwtRefreshSeconds,
         ])
         isDevelopment = options.dev
+        mayCreate = options.create || options.dev
         database = try Database(settings.text("database", default: Database.defaultURL))
         server.host = settings.text("host", default: server.host)
         server.port = try settings.integer("port", default: server.port, in: 0...65_535)
@@ -163,8 +172,8 @@ struct ServeSettings {
         let level = settings.text("logLevel", default: "info")
         guard let logLevel = Logger.Level(rawValue: level) else {
             throw CommandFailure(
-                "logLevel is \(level.debugDescription); it must be one of "
-                    + Logger.Level.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+                "\(Settings.names(of: "logLevel")) is \(level.debugDescription); it must be one "
+                    + "of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", ") + ".")
         }
         self.logLevel = logLevel
         try validate()

@@ -20,21 +20,16 @@ struct Database {
         path = String(url.dropFirst(7))
     }
 
-    /// Opens the ledger; makes the file, its folder and the ledger where `mayCreate` says so.
+    /// Opens the ledger; makes it and its folder where the access says so and there is no file.
     func open(
-        mayCreate: Bool,
+        _ access: SQLiteLedgerStore.Access,
         configure: (inout SQLiteLedgerStore.Configuration) throws -> Void = { _ in }
     ) throws -> SQLiteLedgerStore {
-        let file = URL(fileURLWithPath: path)
-        if mayCreate {
-            try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        } else if !FileManager.default.fileExists(atPath: file.path) {
-            throw CommandFailure(
-                "There is no ledger at \(path). `wallet serve --database sqlite:\(path)` makes one."
-            )
-        }
+        if access == .creating { try makeFolder() }
         var configuration = SQLiteLedgerStore.Configuration(path: path)
+        configuration.access = access
+        // Whoever serves the ledger keeps the write-ahead log short; others leave it alone.
+        configuration.checkpointPages = 0
         try configure(&configuration)
         let now = SystemClock.now()
         do {
@@ -42,13 +37,71 @@ struct Database {
                 configuration,
                 newLedger: LedgerID(recordedAt: now, position: 0, entropy: SystemEntropy.next()),
                 now: SystemClock.now)
+        } catch let error as MissingLedger {
+            throw failure(error)
         } catch let error as StoreError {
-            throw CommandFailure("The ledger at \(path) cannot be opened: \(error.sentence).")
+            throw CommandFailure(
+                "The ledger at \(path) cannot be opened: \(error.sentence).",
+                isUnavailable: error.isUnavailable)
         } catch let error as UnfinishedImport {
             throw CommandFailure(
                 "The ledger at \(path) is not whole: an import into it began at "
                     + "\(error.startedAt.rfc3339) and is not finished. Wait for it, or run "
                     + "`wallet import --database sqlite:\(path) < FILE` again, which begins anew.")
+        }
+    }
+
+    /// Takes the place of the one process that serves the ledger.
+    ///
+    /// - Parameter mayCreate: whether the ledger may still have to be made.
+    func lock(mayCreate: Bool) throws -> ServiceLock {
+        if mayCreate { try makeFolder() }
+        guard mayCreate || SQLiteFile.exists(path) else { throw failure(.noFile) }
+        do {
+            guard let lock = try ServiceLock(besides: path, isPatient: true) else {
+                throw CommandFailure(
+                    "The ledger at \(path) is in use by another `wallet serve` or `wallet import`; "
+                        + "only one may have it.")
+            }
+            return lock
+        } catch let error as StoreError {
+            throw CommandFailure("The ledger at \(path) cannot be opened: \(error.sentence).")
+        }
+    }
+
+    /// Copies the write-ahead log into the file, unless a service has the file and that would be
+    /// dangerous; says whether nothing is left in it.
+    func fold(_ store: SQLiteLedgerStore) async throws -> Bool {
+        let lock = try ServiceLock(besides: path, isPatient: false)
+        guard lock != nil || SQLiteLibrary.foldsBesideWriters else { return false }
+        let isDone = try await store.foldWriteAheadLog()
+        return withExtendedLifetime(lock) { isDone }
+    }
+
+    private func makeFolder() throws {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+        do {
+            try FileManager.default.createDirectory(
+                at: folder, withIntermediateDirectories: true)
+        } catch {
+            let cause = (error as? CocoaError)?.underlying as? POSIXError
+            let reason = cause.map { " (\(SystemError($0.code.rawValue).sentence))" } ?? ""
+            throw CommandFailure(
+                "The folder \(folder.path) cannot be made\(reason); choose another with "
+                    + "--database or WALLET_DATABASE.")
+        }
+    }
+
+    private func failure(_ error: MissingLedger) -> CommandFailure {
+        switch error {
+        case .noFile:
+            CommandFailure(
+                "There is no ledger at \(path). If there should be one, look for its disk; "
+                    + "`wallet serve --create --database sqlite:\(path)` makes a new one.")
+        case .notInFile:
+            CommandFailure(
+                "There is no ledger in \(path): the file is empty, or another program's. "
+                    + "Choose another with --database or WALLET_DATABASE.")
         }
     }
 }
@@ -73,6 +126,14 @@ enum SystemEntropy {
 }
 
 extension StoreError {
+    /// Whether it says nothing about the ledger itself.
+    var isUnavailable: Bool {
+        switch self {
+        case .unavailable, .commitUnknown: true
+        case .rejected, .corrupted: false
+        }
+    }
+
     /// The error in words for an operator.
     var sentence: String {
         switch self {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import LedgerEngine
+import LedgerStores
 
 /// The option that says which ledger a command is about.
 struct LedgerLocation: ParsableArguments {
@@ -14,7 +15,7 @@ struct LedgerLocation: ParsableArguments {
         }
     }
 
-    func open(mayCreate: Bool = false) throws -> any LedgerStore {
-        try ledger.open(mayCreate: mayCreate)
+    func open(_ access: SQLiteLedgerStore.Access) throws -> any LedgerStore {
+        try ledger.open(access)
     }
 }

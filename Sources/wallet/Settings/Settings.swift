@@ -32,6 +32,16 @@ struct Settings {
         reader.string(forKey: ConfigKey([key]), isSecret: true)
     }
 
+    /// What a setting is called where it can be given: `--max-batch (WALLET_MAX_BATCH)`.
+    static func names(of key: String) -> String {
+        let words = key.reduce(into: "") { words, letter in
+            if letter.isUppercase { words.append("-") }
+            words.append(letter)
+        }
+        let variable = words.uppercased().replacing("-", with: "_")
+        return "--\(words.lowercased()) (WALLET_\(variable))"
+    }
+
     /// A whole number within a range.
     func integer<Number: FixedWidthInteger>(
         _ key: String, default value: Number, in range: ClosedRange<Number>
@@ -39,8 +49,8 @@ struct Settings {
         guard let text = text(key) else { return value }
         guard let number = Number(text), range.contains(number) else {
             throw CommandFailure(
-                "\(key) is \(text.debugDescription); it must be a whole number from "
-                    + "\(range.lowerBound) to \(range.upperBound).")
+                "\(Settings.names(of: key)) is \(text.debugDescription); it must be a whole "
+                    + "number from \(range.lowerBound) to \(range.upperBound).")
         }
         return number
     }
