@@ -487,6 +487,6 @@ def test_a_sweep_records_expired_holds_unless_it_is_switched_off(new_server, int
 
 def test_the_interval_of_sweeps_must_be_a_number(tmp_path):
     server = Server(tmp_path)
-    with pytest.raises(AssertionError, match="sweepIntervalSeconds"):
+    with pytest.raises(AssertionError, match="WALLET_SWEEP_INTERVAL_SECONDS"):
         server.start(WALLET_SWEEP_INTERVAL_SECONDS="often")
     Server.created.remove(server)
