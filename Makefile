@@ -35,7 +35,7 @@ lint: ## Checks the format of all sources.
 	@scripts/python-environment
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
 	.venv/bin/ruff check --quiet .
-	@for script in scripts/* .ci/run; do bash -n "$$script" || exit 1; done
+	@for script in scripts/install-packages scripts/python-environment .ci/run; do bash -n "$$script" || exit 1; done
 
 format: ## Formats the Swift sources.
 	swift format --in-place --parallel --recursive Package.swift Sources Tests
