@@ -2,6 +2,9 @@ import WalletCore
 
 /// A place in the log that a reader wants to be past.
 package struct ConsistencyToken: Hashable, Sendable {
+    /// How many ``bytes`` there are.
+    package static let size = 20
+
     package var epoch: Int64
     package var position: Int64
 
@@ -24,7 +27,7 @@ package struct ConsistencyToken: Hashable, Sendable {
 
     /// Reads what ``bytes`` wrote.
     package init?(bytes: [UInt8]) {
-        guard bytes.count == 20 else { return nil }
+        guard bytes.count == ConsistencyToken.size else { return nil }
         self.init(
             epoch: Int64(bitPattern: bytes.bigEndian(at: 0)),
             position: Int64(bitPattern: bytes.bigEndian(at: 8)))

@@ -551,6 +551,56 @@ def test_a_backup_under_load_is_restored_on_a_new_timeline(new_server, serve, tm
     other.check_verifies()
 
 
+def test_cursors_of_what_a_restore_lost_are_unknown_and_those_of_the_rest_go_on(
+        new_server, serve, tmp_path):
+    server = new_server()
+    client = server.client()
+    user = fresh("u")
+    first = client.wallet(100, user=user)
+    for _ in range(2):
+        client.wallet(user=user)
+        assert client.hold(first, 1).status == 201
+    lists = ("/v1/events", f"/v1/wallets/{first}/transactions", f"/v1/wallets/{first}/holds",
+             f"/v1/users/{user}/wallets")
+    assert client.deposit(first, 1).status == 201
+
+    def cursors(client):
+        return {path: client.page(path, limit=1)[1] for path in lists}
+
+    kept = cursors(client)
+    backup = tmp_path / "backup.sqlite"
+    succeeds("backup", "--to", backup, database=server.file)
+    size = head(exported(backup))["position"]
+    for _ in range(3):
+        client.deposit(first, 1)
+    lost = cursors(client)
+    # A cursor of the log is of its last item alone, which for the first page was not lost.
+    assert lost.pop("/v1/events") == kept["/v1/events"]
+    lost["/v1/events"] = client.page("/v1/events", limit=size + 1)[1]
+    assert all(kept.values()) and all(lost.values())
+    restored = tmp_path / "restored" / "ledger.sqlite"
+    succeeds("restore", "--from", backup, database=restored)
+
+    other = serve(restored)
+    moved = other.client()
+
+    def check():
+        for path in lists:
+            answer = moved.get(f"{path}?cursor={lost[path]}&limit=1")
+            check_problem(answer, 409, "TOKEN_UNKNOWN")
+            for cursor in (kept[path], moved.page(path, limit=1)[1]):
+                assert moved.page(path, cursor, limit=1)[0], path
+
+    check()
+    assert moved.get(f"/v1/events?after={size}").json["items"] == []
+    check_problem(moved.get(f"/v1/events?after={size + 1}"), 409, "TOKEN_UNKNOWN")
+    for _ in range(5):
+        assert moved.deposit(first, 1).status == 201
+    # The positions are there again, with other events.
+    check()
+    assert len(moved.get(f"/v1/events?after={size + 1}").json["items"]) == 4
+
+
 def test_a_restore_over_a_ledger_needs_force_and_keeps_the_old_one(new_server, tmp_path):
     server = new_server()
     client = server.client()

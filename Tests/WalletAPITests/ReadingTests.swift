@@ -234,6 +234,7 @@ struct ReadingTests {
             let rest = try await service.get("/v1/events?after=3")
             #expect(rest.json["items"]?.elements.map { $0["position"] } == [.integer(4)])
             #expect(try await service.get("/v1/events?after=4").json["items"] == .array([]))
+            #expect(try await service.get("/v1/events?after=5").code == "TOKEN_UNKNOWN")
         }
     }
 

@@ -36,8 +36,8 @@ struct HoldRoutes: Sendable {
         let page = try PageRequest(
             request.query, filters: "holds", wallet.description, status?.name ?? "")
         var startingAfter: HoldID?
-        if let after = page.after {
-            guard let id = HoldID(bytes: after) else {
+        if let start = try await page.start(in: queries) {
+            guard let id = HoldID(bytes: start.key) else {
                 throw Problem.malformed("`cursor` cannot be read.")
             }
             startingAfter = id
@@ -50,7 +50,8 @@ struct HoldRoutes: Sendable {
         }
         let shown = holds.prefix(page.limit)
         let hasMore = holds.count > page.limit
-        let next = hasMore ? shown.last.map { page.cursor(after: $0.hold.id.bytes) } : nil
+        let last = hasMore ? shown.last?.hold.id : nil
+        let next = last.map { page.cursor(after: $0.bytes, at: reading.token) }
         return APIResponse(200) { json in
             json.page(Array(shown), next: next) { $0.hold($1) }
         }.reflecting(reading.token)

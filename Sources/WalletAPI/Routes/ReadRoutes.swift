@@ -66,9 +66,9 @@ struct ReadRoutes: Sendable {
             filters: "history", id.description, "\(query.types.map(\.rawValue))",
             "\(query.reference == nil)", query.reference ?? "",
             "\(query.from.microseconds)", "\(query.until.microseconds)", "\(query.isAscending)")
-        if let after = page.after {
-            guard after.count == 8 else { throw Problem.malformed("`cursor` cannot be read.") }
-            let last = Instant(microseconds: Int64(bitPattern: after.bigEndian(at: 0)))
+        if let (_, key) = try await page.start(in: queries) {
+            guard key.count == 8 else { throw Problem.malformed("`cursor` cannot be read.") }
+            let last = Instant(microseconds: Int64(bitPattern: key.bigEndian(at: 0)))
             if query.isAscending {
                 query.from = last.advanced(byMicroseconds: 1)
             } else {
@@ -89,7 +89,7 @@ struct ReadRoutes: Sendable {
         let next = last.map { last in
             var key: [UInt8] = []
             key.appendBigEndian(UInt64(bitPattern: last.microseconds))
-            return page.cursor(after: key)
+            return page.cursor(after: key, at: reading.token)
         }
         return APIResponse(200) { json in
             json.page(Array(shown), next: next) { $0.historyItem(sight.of($1)) }
@@ -104,8 +104,8 @@ struct ReadRoutes: Sendable {
         }
         let page = try PageRequest(request.query, filters: "wallets", userID)
         var startingAfter: WalletID?
-        if let after = page.after {
-            guard let id = WalletID(bytes: after) else {
+        if let start = try await page.start(in: queries) {
+            guard let id = WalletID(bytes: start.key) else {
                 throw Problem.malformed("`cursor` cannot be read.")
             }
             startingAfter = id
@@ -115,7 +115,8 @@ struct ReadRoutes: Sendable {
             after: try request.consistencyToken())
         let shown = reading.value.prefix(page.limit)
         let hasMore = reading.value.count > page.limit
-        let next = hasMore ? shown.last.map { page.cursor(after: $0.wallet.id.bytes) } : nil
+        let last = hasMore ? shown.last?.wallet.id : nil
+        let next = last.map { page.cursor(after: $0.bytes, at: reading.token) }
         return APIResponse(200) { json in
             json.page(Array(shown), next: next) { $0.wallet($1) }
         }.reflecting(reading.token)
@@ -137,17 +138,17 @@ struct ReadRoutes: Sendable {
         try request.query.allow("after", "limit", "cursor")
         var position = try request.position("after") ?? 0
         let page = try PageRequest(request.query, filters: "events")
-        if let after = page.after {
-            guard after.count == 8 else { throw Problem.malformed("`cursor` cannot be read.") }
-            position = Int64(bitPattern: after.bigEndian(at: 0))
+        if let (place, key) = try await page.start(in: queries) {
+            guard key.isEmpty else { throw Problem.malformed("`cursor` cannot be read.") }
+            position = place.position
+        } else {
+            try await queries.requirePlace(position, epoch: nil)
         }
         let reading = try await queries.log(
             after: position, limit: page.limit, token: try request.consistencyToken())
         var next: String?
         if let last = reading.value.last, last.position < reading.head.position {
-            var key: [UInt8] = []
-            key.appendBigEndian(UInt64(bitPattern: last.position))
-            next = page.cursor(after: key)
+            next = page.cursor(after: [], at: try last.event().place)
         }
         return APIResponse(200) { json in
             json.page(reading.value, next: next) { $0.logRecord($1) }

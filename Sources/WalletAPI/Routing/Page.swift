@@ -7,7 +7,7 @@ struct PageRequest: Sendable {
     static let maximumLimit = 200
 
     var limit: Int
-    /// The sort key of the last item that the caller has.
+    /// What the cursor holds: the sort key of the last item that the caller has.
     var after: [UInt8]?
     private let filters: Digest
 
@@ -34,8 +34,45 @@ struct PageRequest: Sendable {
     /// The cursor of the page after the one that ends with this sort key.
     func cursor(after key: [UInt8]) -> String { Base64URL.encode(seal(key) + key) }
 
+    /// The cursor of the page after the one that was read at this place in the log.
+    func cursor(after key: [UInt8], at place: ConsistencyToken) -> String {
+        cursor(after: place.bytes + key)
+    }
+
+    /// Where in the log the page before was read and the sort key it ended with; `nil` without a
+    /// cursor.
+    ///
+    /// A cursor of a timeline that a restore lost would leave out what is recorded in its stead.
+    ///
+    /// - Throws: 409 if the log does not know the place any more.
+    func start(
+        in queries: Queries
+    ) async throws -> (place: ConsistencyToken, key: [UInt8])? {
+        guard let after else { return nil }
+        guard let place = ConsistencyToken(bytes: Array(after.prefix(ConsistencyToken.size)))
+        else { throw Problem.malformed("`cursor` cannot be read.") }
+        try await queries.requirePlace(place.position, epoch: place.epoch)
+        return (place, Array(after.dropFirst(ConsistencyToken.size)))
+    }
+
     /// Ties a sort key to the list; not a secret, since every page is authorised anew.
     private func seal(_ key: [UInt8]) -> [UInt8] {
         Array(Digest.sha256(Array("cursor".utf8), filters.bytes, key).bytes.prefix(8))
+    }
+}
+
+extension Queries {
+    /// Refuses to read on from a place that the log has not come to, or has lost.
+    ///
+    /// - Parameter epoch: the timeline that the caller believes it belongs to, if he has a belief.
+    func requirePlace(_ position: Int64, epoch: Int64?) async throws {
+        do {
+            _ = try await place(position, epoch: epoch, after: nil)
+        } catch QueryError.unknownToken {
+            throw Problem(
+                .tokenUnknown,
+                "The log does not know the place to go on from: it is ahead of the head, or its "
+                    + "timeline was lost in a restore. Begin again with the first page.")
+        }
     }
 }
