@@ -195,6 +195,25 @@ def test_an_export_under_load_is_one_moment_and_imports_with_all_its_keys(
     other.check_verifies()
 
 
+def test_the_key_of_a_long_batch_tells_as_much_after_an_import(new_server, serve, tmp_path):
+    server = new_server()
+    client = server.client()
+    source, target = client.wallet(1_000), client.wallet()
+    key, other = fresh("batch"), fresh("batch")
+    for name in (key, other):
+        operations = [{"type": "transfer", "from": source, "to": target, "amount": 1,
+                       "idempotencyKey": f"{name}-{index}"} for index in range(300)]
+        answer = client.post("/v1/batches", {"atomic": False, "operations": operations}, name)
+        assert answer.status == 200, answer
+    path = f"/v1/idempotency-keys/{key}"
+    before = client.get(path)
+    assert len(before.json["results"]) == 300 and None not in before.json["results"]
+    moved = tmp_path / "moved.sqlite"
+    succeeds("import", database=moved, stdin=b"".join(exported(server.file)))
+    after = serve(moved).client().get(path)
+    assert (after.status, after.json) == (before.status, before.json)
+
+
 def test_an_export_that_begins_later_goes_on_from_there_and_is_no_ledger(imported, tmp_path):
     part = wallet("export", "--from", 10, database=imported).stdout.splitlines(keepends=True)
     whole = exported(imported)

@@ -73,20 +73,35 @@ extension LedgerSnapshot {
         return .batch(try outcomes(of: batch, from: position))
     }
 
-    /// What was recorded of a batch in the transaction that holds its first event.
+    /// How many events of expired holds are passed in a row, looking for a batch's next event.
+    private var expiriesPassed: Int { 10_000 }
+
+    /// What was recorded of a batch in one go: its events up to the first of another request.
+    ///
+    /// Where segments end says nothing about it, since an import cuts them anew.
     private func outcomes(of batch: BatchStamp, from position: Int64) throws -> [Outcome?] {
-        guard let size = Int(exactly: batch.size), BatchSubmission.sizes.contains(size),
-            let segment = try segment(containing: position)
-        else {
+        guard let size = Int(exactly: batch.size), BatchSubmission.sizes.contains(size) else {
             throw StoreError.corrupted(reason: "a batch is not what it can be")
         }
         var outcomes: [Outcome?] = Array(repeating: nil, count: size)
-        for (_, view) in try eventViews(at: Array(position...segment.lastPosition)) {
-            guard let stamp = view.event.cause.idempotency?.batch, stamp.key == batch.key,
-                let index = Int(exactly: stamp.index), outcomes.indices.contains(index)
-            else { continue }
-            outcomes[index] = .recorded(
-                RecordedOutcome(event: view.event, text: view.text, isReplay: true))
+        var next = position
+        var passed = 0
+        while passed <= expiriesPassed, let segment = try segment(containing: next) {
+            let positions = Array(next...segment.lastPosition)
+            let views = try eventViews(at: positions)
+            for view in positions.compactMap({ views[$0] }) {
+                guard let stamp = view.event.cause.idempotency else {
+                    passed += 1
+                    continue
+                }
+                guard let stamp = stamp.batch, stamp.key == batch.key else { return outcomes }
+                passed = 0
+                guard let index = Int(exactly: stamp.index), outcomes.indices.contains(index)
+                else { continue }
+                outcomes[index] = .recorded(
+                    RecordedOutcome(event: view.event, text: view.text, isReplay: true))
+            }
+            next = segment.lastPosition + 1
         }
         return outcomes
     }
