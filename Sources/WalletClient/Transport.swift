@@ -70,11 +70,14 @@ package struct Transport: Sendable {
     ) async throws(WalletError) -> Result {
         let allowed = call.isRepeatable ? configuration.attempts : 1
         var number = 1
+        var mayHaveHappened = false
         while true {
             do {
                 return try await attempt(number)
             } catch {
                 var error = error
+                if mayHaveHappened, error.isBeforeTheKey { error.kind = .unavailable }
+                mayHaveHappened = mayHaveHappened || (call.key != nil && error.leavesItOpen)
                 error.attempts = number
                 error.idempotencyKey = call.key
                 guard error.isRetryable, error.kind != .cancelled, number < allowed,

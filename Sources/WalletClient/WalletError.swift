@@ -4,10 +4,12 @@
 public struct WalletError: Error, Hashable, Sendable {
     /// What kind of failure it is.
     public enum Kind: Hashable, Sendable {
-        /// The service said no (4xx). This attempt changed nothing.
+        /// The service said no (4xx). The call changed nothing.
         case refused
         /// The service could not say yes or no (5xx, 429, or a 409 in flight), as often as it was
-        /// asked. A write may or may not have happened; its ``WalletError/idempotencyKey`` tells.
+        /// asked; or it said no to the last attempt without a look at the key (400, 401, 403 and
+        /// the like) after an earlier one had no certain answer. A write may or may not have
+        /// happened; its ``WalletError/idempotencyKey`` tells.
         case unavailable
         /// No whole, readable answer came. As with `unavailable`, the key tells.
         case transport
@@ -188,6 +190,22 @@ extension WalletError {
         requestID = members["requestId"]?.string
         let standard = ["type", "title", "status", "detail", "code", "retryable", "requestId"]
         self.members = members.filter { !standard.contains($0.key) }
+    }
+
+    /// Whether a write that failed so may have happened, or be happening still.
+    var leavesItOpen: Bool {
+        switch kind {
+        case .unavailable: status != 429
+        case .transport, .cancelled: true
+        case .refused, .invalidRequest: false
+        }
+    }
+
+    /// Whether it was answered before the idempotency key was looked up, by a proxy perhaps, and
+    /// so says nothing about attempts made earlier.
+    var isBeforeTheKey: Bool {
+        kind == .refused
+            && (code == .unexplained || [400, 401, 403, 405, 406, 413, 415, 431].contains(status))
     }
 
     /// Statuses that a proxy gives for a moment.

@@ -79,6 +79,52 @@ struct RetryTests {
         #expect(seen.count == 1)
     }
 
+    @Test(
+        "that may have happened is not said to be refused by who did not look at its key",
+        arguments: [
+            FaultyService.Act.close, .cutShort(201, "{\"id\":"),
+            .problem(503, "OVERLOADED", retryable: true),
+            .problem(409, "IDEMPOTENCY_IN_FLIGHT", retryable: true),
+        ],
+        [
+            FaultyService.Act.problem(401, "UNAUTHENTICATED", retryable: false),
+            .problem(403, "FORBIDDEN", retryable: false),
+            .status(404, "not here", type: "text/plain"),
+        ])
+    func openOutcome(fault: FaultyService.Act, last: FaultyService.Act) async throws {
+        let seen = try await FaultyService.run([fault, last]) { url in
+            let client = try WalletClient(testing: url)
+            let error = await #expect(throws: WalletError.self) {
+                try await client.deposit(Self.money, into: "w-1")
+            }
+            #expect(error?.kind == .unavailable)
+            #expect(error?.isRetryable == false)
+            #expect(error?.idempotencyKey != nil)
+        }
+        #expect(seen.count == 2)
+    }
+
+    @Test(
+        "is refused if no attempt can have happened, or the key was looked at",
+        arguments: [
+            [FaultyService.Act.problem(401, "UNAUTHENTICATED", retryable: false)],
+            [
+                .problem(429, "RATE_LIMITED", retryable: true),
+                .problem(401, "UNAUTHENTICATED", retryable: false),
+            ],
+            [.close, .problem(422, "INSUFFICIENT_FUNDS", retryable: false)],
+        ])
+    func certainlyRefused(script: [FaultyService.Act]) async throws {
+        let seen = try await FaultyService.run(script) { url in
+            let client = try WalletClient(testing: url)
+            let error = await #expect(throws: WalletError.self) {
+                try await client.deposit(Self.money, into: "w-1")
+            }
+            #expect(error?.kind == .refused)
+        }
+        #expect(seen.count == script.count)
+    }
+
     @Test("waits as long as Retry-After asks, and not at all where it asks for too much")
     func retryAfter() async throws {
         let pauses = Pauses()
