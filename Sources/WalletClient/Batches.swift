@@ -13,6 +13,9 @@ extension WalletClient {
     public func batch(
         _ operations: [Operation], atomic: Bool, idempotencyKey: IdempotencyKey? = nil
     ) async throws(WalletError) -> Receipt<[OperationResult]> {
+        guard operations.allSatisfy({ $0.ifVersion == nil }) else {
+            throw .invalid("In batches `ifVersion` cannot be asked for.")
+        }
         let key = idempotencyKey ?? IdempotencyKey()
         var call = Call(.post, path: "/v1/batches")
         call.key = key
@@ -32,18 +35,21 @@ extension WalletClient {
     /// One operation of a batch, with a key of its own.
     public struct Operation: Hashable, Sendable {
         var body: RequestBody
+        /// Kept to be refused: the service has no such condition in batches.
+        let ifVersion: Int64?
 
         /// The operation's key.
         public let idempotencyKey: IdempotencyKey
 
         private init(_ type: String, _ body: RequestBody, _ options: Options) {
             self.body = body
+            ifVersion = options.ifVersion
             idempotencyKey = options.idempotencyKey ?? IdempotencyKey()
             self.body.type = type
             self.body.idempotencyKey = idempotencyKey.rawValue
         }
 
-        /// See ``WalletClient/deposit(_:into:options:)``. In batches, `ifVersion` does not count.
+        /// See ``WalletClient/deposit(_:into:options:)``. A batch with an `ifVersion` is not sent.
         public static func deposit(
             _ money: Money, into wallet: String, options: Options = Options()
         ) -> Operation {

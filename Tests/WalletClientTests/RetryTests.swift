@@ -125,6 +125,22 @@ struct RetryTests {
         #expect(seen.count == script.count)
     }
 
+    @Test("that asks for a version is not sent in a batch, where nobody would look at it")
+    func versionInBatch() async throws {
+        let seen = try await FaultyService.run([]) { url in
+            let client = try WalletClient(testing: url)
+            let operations: [WalletClient.Operation] = [
+                .deposit(Self.money, into: "w-1"),
+                .release("h-1", options: .init(ifVersion: 7)),
+            ]
+            let error = await #expect(throws: WalletError.self) {
+                try await client.batch(operations, atomic: false)
+            }
+            #expect(error?.kind == .invalidRequest)
+        }
+        #expect(seen.isEmpty)
+    }
+
     @Test("waits as long as Retry-After asks, and not at all where it asks for too much")
     func retryAfter() async throws {
         let pauses = Pauses()
