@@ -283,7 +283,7 @@ extension WalletError {
             self.init(
                 .transport, .connectionFailed,
                 "The service could not be reached, or the connection was lost: "
-                    + String("\(error)".prefix(300)),
+                    + String(String.UnicodeScalarView("\(error)".unicodeScalars.prefix(300))),
                 isRetryable: true)
         }
     }

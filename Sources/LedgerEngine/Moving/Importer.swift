@@ -12,8 +12,9 @@ package struct Importer: Sendable {
     static let transactionBytes = 8 << 20
     /// Events in one row of the log: few, since reading one event reads its row.
     static let segmentEvents = 64
-    /// Bytes of a line at most.
-    package static let maximumLine = 1 << 20
+    /// Bytes of a line at most. The longest that a ledger can hold is the refusal of a batch of
+    /// 1,000 operations, each with less than 2 KiB on what stood in its way.
+    package static let maximumLine = 8 << 20
 
     /// Where an export is not what it must be.
     package struct Fault: Error, Hashable {

@@ -140,6 +140,6 @@ struct ObjectReader {
     /// Refuses what has not been taken.
     func finish() throws(Problem) {
         guard let member = members.first else { return }
-        throw .malformed("`\(member.name.prefix(64))` is not a member of this request.")
+        throw .malformed("`\(member.name.first(64))` is not a member of this request.")
     }
 }

@@ -88,7 +88,15 @@ extension Refusal {
         ])
 
     static func unknownCurrency(_ code: String) -> Refusal {
-        Refusal(.currencyUnknown, [.init("currency", .text(String(code.prefix(16))))])
+        Refusal(.currencyUnknown, [.init("currency", .text(code.first(16)))])
+    }
+}
+
+extension StringProtocol {
+    /// Its first Unicode scalars, for an answer that shows what it does not know: one `Character`
+    /// can be a megabyte of combining marks.
+    func first(_ count: Int) -> String {
+        String(String.UnicodeScalarView(unicodeScalars.prefix(count)))
     }
 }
 

@@ -11,7 +11,7 @@ struct Query: Sendable {
                 let value = percentDecoded(parts.count > 1 ? parts[1] : "")
             else { throw .malformed("The query is not percent-encoded UTF-8.") }
             guard !values.contains(where: { $0.name == name }) else {
-                throw .malformed("The query has `\(name.prefix(64))` twice.")
+                throw .malformed("The query has `\(name.first(64))` twice.")
             }
             guard values.count < 16 else { throw .malformed("The query has too many parameters.") }
             values.append((name, value))
@@ -24,7 +24,7 @@ struct Query: Sendable {
     /// silence: a misspelt filter must not answer with everything.
     func allow(_ names: String...) throws(Problem) {
         guard let unknown = values.first(where: { !names.contains($0.name) }) else { return }
-        throw .malformed("`\(unknown.name.prefix(64))` is not a parameter of this request.")
+        throw .malformed("`\(unknown.name.first(64))` is not a parameter of this request.")
     }
 }
 
