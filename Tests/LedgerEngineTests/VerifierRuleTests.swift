@@ -1,5 +1,4 @@
 import LedgerEngine
-import Synchronization
 import Testing
 import WalletCore
 import WalletTesting
@@ -115,49 +114,6 @@ import WalletTesting
         #expect(fault?.reason.contains("does not reverse") == true)
     }
 
-    @Test func importAndRebuildProveReversalsToo() async throws {
-        let forged = ledger.forged { events in
-            events[12].postings = events[12].postings.swappingAccounts
-            events[12].balances.reverse()
-            events.makeBalancesFollow()
-        }
-        let written = Mutex<[UInt8]>([])
-        _ = try await Exporter(store: forged).export { bytes in
-            written.withLock { $0 += bytes }
-        }
-        var lines = written.withLock { $0 }.split(separator: UInt8(ascii: "\n"))[...]
-        let target = emptyStore()
-        let fault = await #expect(throws: Importer.Fault.self) {
-            try await Importer(into: target, emptyLedger: Fixture.ledger).run {
-                lines.popFirst().map(Array.init)
-            }
-        }
-        // The first line is the header.
-        #expect(fault?.line == 14)
-        let rebuilt = emptyStore()
-        for original in ledger.segments {
-            let segment = try #require(
-                try await forged.read { try $0.segment(containing: original.firstPosition) })
-            let last = try #require(try segment.record(at: segment.lastPosition))
-            var head = try await forged.read { try $0.head() }
-            head.position = last.position
-            head.hash = last.hash
-            head.recordedAt = segment.recordedAt
-            var append = Append(head: head)
-            append.segment = segment
-            let written = append
-            try await rebuilt.write { try $0.append(written) }
-        }
-        let error = await #expect(throws: Verifier.Fault.self) {
-            try await Rebuilder(store: rebuilt).rebuild()
-        }
-        #expect(error?.position == 13)
-    }
-
-    private func emptyStore() -> InMemoryLedgerStore {
-        InMemoryLedgerStore(ledger: Fixture.ledger, now: { ManualClock.start })
-    }
-
     // MARK: Frozen and closed
 
     @Test func moneyThatLeavesAFrozenWalletIsFound() async throws {
@@ -244,85 +200,5 @@ import WalletTesting
         }
         #expect(fault?.position == 6)
         #expect(fault?.reason.contains("was due before") == true)
-    }
-}
-
-// MARK: - The forger's tools
-
-extension Verifier.Fault? {
-    /// Whether there is a fault, at this position and for this reason.
-    fileprivate func isAt(_ position: Int64, _ reason: String) -> Bool {
-        self?.position == position && self?.reason == reason
-    }
-}
-
-extension [Posting] {
-    fileprivate var swappingAccounts: [Posting] {
-        zip(self, reversed()).map { Posting(account: $1.account, amount: $0.amount) }
-    }
-}
-
-extension Event {
-    /// The balances are those of these wallets; their numbers are for later.
-    fileprivate mutating func touch(_ wallets: [WalletID]) {
-        balances = wallets.map { BalanceAfter(wallet: $0, version: 0, total: 0, held: 0) }
-    }
-
-    /// What the event adds to what is held of a wallet.
-    fileprivate func heldChange(of wallet: WalletID) -> Int64 {
-        switch change {
-        case .holdPlaced(_, wallet, let amount, _, _, _): amount.minorUnits
-        case .holdCaptured(let movement, _, wallet, let released):
-            -movement.amount.minorUnits - released
-        case .holdReleased(_, wallet, let amount, _), .holdExpired(_, wallet, let amount, _, _):
-            -amount.minorUnits
-        case .walletOpened, .deposited, .withdrawn, .transferred, .holdPlaced, .holdCaptured,
-            .holdReleased, .holdExpired, .reversed, .walletFrozen, .walletUnfrozen, .walletClosed:
-            0
-        }
-    }
-}
-
-extension Change {
-    /// The same hold with another end.
-    fileprivate func expiring(at instant: Instant) -> Change {
-        switch self {
-        case .holdPlaced(let hold, let wallet, let amount, let currency, _, let reference):
-            .holdPlaced(
-                hold: hold, wallet: wallet, amount: amount, currency: currency,
-                expiresAt: instant, reference: reference)
-        case .holdExpired(let hold, let wallet, let amount, let currency, _):
-            .holdExpired(
-                hold: hold, wallet: wallet, amount: amount, currency: currency, expiresAt: instant)
-        case .walletOpened, .deposited, .withdrawn, .transferred, .holdCaptured, .holdReleased,
-            .reversed, .walletFrozen, .walletUnfrozen, .walletClosed:
-            self
-        }
-    }
-}
-
-extension [Event] {
-    /// Puts a freeze in the place of what was there.
-    fileprivate mutating func freeze(_ wallet: WalletID, at index: Int) {
-        self[index].change = .walletFrozen(wallet: wallet)
-        self[index].postings = []
-        self[index].touch([wallet])
-    }
-
-    /// Makes every balance what the postings and holds before it come to.
-    fileprivate mutating func makeBalancesFollow() {
-        var last: [WalletID: BalanceAfter] = [:]
-        for index in indices {
-            for place in self[index].balances.indices {
-                let wallet = self[index].balances[place].wallet
-                var balance =
-                    last[wallet] ?? BalanceAfter(wallet: wallet, version: 0, total: 0, held: 0)
-                balance.version += 1
-                balance.total += self[index].change(of: wallet)
-                balance.held += self[index].heldChange(of: wallet)
-                self[index].balances[place] = balance
-                last[wallet] = balance
-            }
-        }
     }
 }

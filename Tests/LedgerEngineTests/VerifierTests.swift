@@ -306,10 +306,3 @@ import WalletTesting
         #expect(fault != nil && hash != nil)
     }
 }
-
-extension Verifier.Fault? {
-    /// Whether there is a fault, at this position and for this reason.
-    fileprivate func isAt(_ position: Int64, _ reason: String) -> Bool {
-        self?.position == position && self?.reason == reason
-    }
-}

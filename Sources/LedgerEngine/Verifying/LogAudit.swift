@@ -50,13 +50,24 @@ struct LogAudit {
         closedHolds.removeAll(keepingCapacity: true)
     }
 
-    /// Per currency, the sum of the wallets' totals and the external account; all are 0.
+    /// Per currency, the sum of the wallets' totals and the external account, all of which are 0;
+    /// per wallet, what its open holds come to, which is what it holds.
     func checkSums() throws(LogFault) {
         var sums = state.external
         for wallet in state.wallets.values { sums[wallet.currency, default: 0] += wallet.total }
-        guard let (currency, sum) = sums.first(where: { $0.value != 0 }) else { return }
-        throw LogFault(
-            position: position, reason: "wallets and outside differ by \(sum) in \(currency.code)")
+        if let (currency, sum) = sums.first(where: { $0.value != 0 }) {
+            throw LogFault(
+                position: position,
+                reason: "wallets and outside differ by \(sum) in \(currency.code)")
+        }
+        var held: [WalletID: Int64] = [:]
+        for hold in state.holds.values where hold.status == .open {
+            held[hold.wallet, default: 0] += hold.amount.minorUnits
+        }
+        for wallet in state.wallets.values where wallet.held != held[wallet.id, default: 0] {
+            throw LogFault(
+                position: position, reason: "wallet \(wallet.id) holds other than its open holds")
+        }
     }
 
     /// The keys that lead to events which have just been taken in; asked once for each, in order.
