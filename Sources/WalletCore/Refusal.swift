@@ -4,7 +4,7 @@ package struct Refusal: Hashable, Sendable, Error {
     /// What helps the caller to understand it, in the order in which it is shown.
     package var members: [Member]
     /// Of an atomic batch: the refusal of each operation, `nil` for those that would have
-    /// succeeded. Empty for every other refusal.
+    /// succeeded. Empty for every other refusal, and where a user sent the batch.
     package var operations: [Refusal?] = []
 
     package init(_ code: Code, _ members: [Member] = []) {

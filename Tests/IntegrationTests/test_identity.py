@@ -424,7 +424,8 @@ def test_a_batch_of_a_user_does_what_its_single_calls_do_and_no_more(two_users, 
     key = fresh()
     for atomic_operation in foreign:
         body = {"atomic": True, "operations": [own, atomic_operation]}
-        check_problem(client.post("/v1/batches", body), 422, "BATCH_REFUSED")
+        problem = check_problem(client.post("/v1/batches", body), 422, "BATCH_REFUSED")
+        assert "results" not in problem
     assert [platform.state(wallet) for wallet in (two.his, two.his_second)] == before
     body = {"atomic": False, "operations": [*foreign, own]}
     answer = client.post("/v1/batches", body, key)
@@ -445,6 +446,35 @@ def test_a_batch_of_a_user_does_what_its_single_calls_do_and_no_more(two_users, 
     assert platform.state(two.his) == before[0]
     assert platform.total(two.his_second) == before[1][0] + 1
     assert platform.get(f"/v1/holds/{two.hold}").json["status"] == "open"
+
+
+def test_a_batch_that_fails_tells_a_user_nothing_of_strangers_wallets(two_users, platform):
+    two, client = two_users, two_users.client
+
+    def probe(wallet):
+        """A payment to a stranger, together with one that is sure to fail."""
+        return {"atomic": True, "operations": [
+            {"type": "transfer", "idempotencyKey": fresh(), "from": two.mine, "to": to,
+             "amount": amount} for to, amount in ((wallet, 1), (two.his, 10**12))]}
+
+    def told(answer):
+        problem = check_problem(answer, 422, "BATCH_REFUSED")
+        return {name: value for name, value in problem.items() if name != "requestId"}
+
+    closed = platform.wallet(user=two.bob)
+    assert platform.change(closed, "close").status == 200
+    key = fresh()
+    body = probe(two.his)
+    answer = client.post("/v1/batches", body, key)
+    for wallet in (two.his_second, closed, NOBODY):
+        assert told(client.post("/v1/batches", probe(wallet))) == told(answer)
+    again = client.post("/v1/batches", body, key)
+    assert essence(again) == essence(answer) and is_replay(again)
+    kept = client.get(f"/v1/idempotency-keys/{key}")
+    assert kept.status == 422 and told(kept) == told(answer)
+    results = platform.post("/v1/batches", probe(NOBODY)).json["results"]
+    assert [result["problem"]["code"] for result in results] == [
+        "WALLET_NOT_FOUND", "INSUFFICIENT_FUNDS"]
 
 
 # --- Opening wallets -----------------------------------------------------------------------------

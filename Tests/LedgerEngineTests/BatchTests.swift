@@ -59,6 +59,23 @@ import WalletTesting
         }
     }
 
+    @Test func userLearnsOnlyThatAnAtomicBatchFailed() async throws {
+        try await Engine.run { engine in
+            let wallets = try await engine.wallets(2, first: 100)
+            let user = Actor.user(issuer: "https://issuer", subject: "ada")
+            let commands = [1, 900].map { transfer(wallets[0], wallets[1], $0) }
+            let batch = Fixture.batch(
+                commands.enumerated().map {
+                    Fixture.submission($1, key: "b-\($0)", by: user)
+                }, key: "b", isAtomic: true, by: user)
+            for _ in 1...2 {
+                let refusal = try #require(try await engine.submit(batch).refusal)
+                #expect(refusal == Refusal(.batchRefused))
+            }
+            #expect(try await engine.totals(of: wallets) == [100, 0])
+        }
+    }
+
     @Test func atomicBatchThatFailsLeavesNothingButItsRefusal() async throws {
         try await Engine.run { engine in
             let wallets = try await engine.wallets(2, first: 100)

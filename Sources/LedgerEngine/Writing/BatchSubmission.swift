@@ -12,6 +12,8 @@ package struct BatchSubmission: Sendable {
     /// The operations in order; or why they are no batch, which is told only after the key has
     /// been looked up.
     package var request: Result<[Submission], Refusal>
+    /// Whose batch it is, and each of its operations.
+    package var actor: Actor
     /// Whether all of the operations happen or none.
     package var isAtomic: Bool
     /// See ``Digest/idempotencyKey(_:of:)``.
@@ -27,6 +29,7 @@ package struct BatchSubmission: Sendable {
         _ operations: [Submission], isAtomic: Bool, by actor: Actor, idempotencyKey: String,
         requestID: String
     ) {
+        self.actor = actor
         self.isAtomic = isAtomic
         self.requestID = requestID
         key = .idempotencyKey(idempotencyKey, of: actor)
@@ -108,7 +111,7 @@ package enum BatchOutcome: Sendable {
     /// The outcomes of the operations, in their order. `isReplay` tells whether an earlier request
     /// with the same key settled them.
     case settled([Outcome], isReplay: Bool)
-    /// Nothing was done. Of an atomic batch, ``Refusal/operations`` says why.
+    /// Nothing was done. Of a platform's atomic batch, ``Refusal/operations`` says why.
     case refused(RefusedOutcome)
 }
 

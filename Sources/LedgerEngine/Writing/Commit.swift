@@ -320,7 +320,8 @@ extension Commit {
         // The trial is dropped whole. Holds that expired in it are still due, and are recorded as
         // such by whatever comes next.
         var refusal = Refusal(.batchRefused)
-        refusal.operations = refusals
+        // A user would learn of strangers' wallets by transfers that never happen.
+        if batch.actor.user == nil { refusal.operations = refusals }
         if earlier == nil { remember(refusal, batch.key, fingerprint, batch.requestID) }
         return batch.refused(refusal)
     }

@@ -108,7 +108,7 @@ extension ProblemCode {
         case .batchRefused:
             """
             An operation of an atomic batch cannot be done, so none was; `results` says of each \
-            what stood in the way.
+            what stood in the way, unless a user sent it.
             """
         case .futureTimestamp: "The instant, or the beginning of the period, has not come yet."
         case .headersTooLarge:
