@@ -43,10 +43,16 @@ struct AnchorService: Service {
         if !FileManager.default.fileExists(atPath: path) {
             _ = FileManager.default.createFile(atPath: path, contents: nil)
         }
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
         defer { try? file.close() }
-        try file.seekToEnd()
-        try file.write(contentsOf: Data(line.utf8))
+        // A line that was torn by a crash must not spoil this one.
+        var text = line
+        let end = try file.seekToEnd()
+        if end > 0 {
+            try file.seek(toOffset: end - 1)
+            if try file.read(upToCount: 1) != Data("\n".utf8) { text = "\n" + line }
+        }
+        try file.write(contentsOf: Data(text.utf8))
         try file.synchronize()
     }
 }

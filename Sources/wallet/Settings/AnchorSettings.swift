@@ -28,7 +28,8 @@ enum AnchorFile {
     /// Bytes of a line at most.
     private static let maximumLine = 4_096
 
-    /// Reads anchors and checks their signatures.
+    /// Reads anchors and checks their signatures. Lines that are no anchors, such as one torn by a
+    /// crash while it was written, are skipped with a warning.
     ///
     /// - Parameters:
     ///   - path: the file, `-` for standard input; none gives none.
@@ -51,19 +52,28 @@ enum AnchorFile {
         }
         let lines = LineReader(file, maximumLine: maximumLine)
         var anchors: [Anchor] = []
+        var number = 0
+        var skipped: [Int] = []
         while let line = try lines.next() {
-            guard anchors.count < maximumAnchors else {
-                throw CommandFailure("\(path) has more than \(maximumAnchors) anchors; split it.")
+            guard number < maximumAnchors else {
+                throw CommandFailure("\(path) has more than \(maximumAnchors) lines; split it.")
             }
+            number += 1
             guard let anchor = Anchor(line: line) else {
-                throw CommandFailure("Line \(anchors.count + 1) of \(path) is not an anchor.")
+                skipped.append(number)
+                continue
             }
             guard anchor.isAuthentic(by: key) else {
                 throw CommandFailure(
-                    "Line \(anchors.count + 1) of \(path) is not signed by the key, or was changed."
+                    "Line \(number) of \(path) is not signed by the key, or was changed."
                 )
             }
             anchors.append(anchor)
+        }
+        if let first = skipped.first {
+            StandardError.write(
+                "Warning: Line \(first) of \(path) is not an anchor; lines skipped: "
+                    + "\(skipped.count).\n")
         }
         guard !anchors.isEmpty else { throw CommandFailure("\(path) has no anchors.") }
         return anchors
