@@ -22,6 +22,7 @@ from wallet_client import (
     eventually,
     fresh,
     is_replay,
+    quoted,
 )
 
 PROJECTIONS = ("wallets", "entries", "holds", "idempotency_keys", "transaction_references",
@@ -212,6 +213,46 @@ def test_the_key_of_a_long_batch_tells_as_much_after_an_import(new_server, serve
     succeeds("import", database=moved, stdin=b"".join(exported(server.file)))
     after = serve(moved).client().get(path)
     assert (after.status, after.json) == (before.status, before.json)
+
+
+def test_what_a_hostile_caller_made_the_ledger_remember_can_be_moved(new_server, tmp_path):
+    server = new_server()
+    client = server.client()
+
+    def unescaped(body):
+        return json.dumps(body, ensure_ascii=False).encode()
+
+    # One character to whoever counts characters: a letter with marks on it.
+    code = "A" + "\u0301" * 400_000
+    operation = {"type": "deposit", "idempotencyKey": "one", "walletId": client.wallet(),
+                 "amount": 1, "currency": code}
+    body = {"atomic": True, "operations": [operation]}
+    answer = client.post("/v1/batches", unescaped(body), "hostile")
+    problem = check_problem(answer, 422, "BATCH_REFUSED")
+    assert problem["results"][0]["problem"]["currency"] == code[:16]
+    # Names that are unknown are shown, but not all of them.
+    unknown = operation | {"amount": 1, code: 1, "currency": "USD"}
+    for answer in (
+            client.get("/v1/events?" + quoted(code[:500]) + "=1"),
+            client.post("/v1/batches", unescaped({"atomic": True, "operations": [unknown]}))):
+        detail = check_problem(answer, 400, "MALFORMED_REQUEST")["detail"]
+        assert code[:64] in detail and code[:65] not in detail
+    lines = exported(server.file)
+    target = tmp_path / "target.sqlite"
+    succeeds("import", database=target, stdin=b"".join(lines))
+    assert exported(target)[1:-1] == lines[1:-1]
+    assert max(map(len, lines)) < 4_096
+
+
+def test_api_keys_that_cannot_be_made_are_not_imported(synthetic, tmp_path):
+    number, line = next((number, json.loads(line)) for number, line in enumerate(synthetic)
+                        if line.startswith(b'{"apiKey"'))
+    for change in ({"scopes": 0}, {"scopes": 8}, {"scopes": -1}, {"principal": ""},
+                   {"principal": "a b"}, {"principal": "a" * 129}):
+        lines = list(synthetic)
+        lines[number] = json.dumps(line | change, separators=(",", ":")).encode() + b"\n"
+        said = fails("import", database=tmp_path / f"{fresh()}.sqlite", stdin=b"".join(lines))
+        assert f"Line {number + 1}: no such API key can be made" in said, change
 
 
 def test_an_export_that_begins_later_goes_on_from_there_and_is_no_ledger(imported, tmp_path):
@@ -693,6 +734,18 @@ def test_a_log_that_went_on_keeps_its_anchors(imported, anchors):
         "verify", "--against", "-", database=imported, stdin=anchors.read_bytes())
 
 
+def test_lines_that_are_no_anchors_are_skipped_with_a_warning(imported, anchors, tmp_path):
+    first, second = anchors.read_text().splitlines()
+    anchors.write_text(f"{first}\n{second[:50]}\n{second}\n{second[:60]}")
+    done = wallet("verify", "--against", anchors, database=imported)
+    assert done.returncode == 0 and b"2, all kept" in done.stdout
+    assert b"Warning: Line 2 of" in done.stderr and b"lines skipped: 2" in done.stderr
+    # What is left is still held against the log.
+    changed = json.loads(first) | {"hash": "0" * 64}
+    anchors.write_text(json.dumps(changed, separators=(",", ":")) + f"\n{second[:50]}")
+    assert "rewritten" in fails("verify", "--against", anchors, database=imported)
+
+
 def test_a_log_cut_off_passes_but_not_against_an_anchor(synthetic, anchors, tmp_path):
     cut = tmp_path / "cut.sqlite"
     lines = resealed(synthetic, events(synthetic)[:-10])
@@ -773,4 +826,13 @@ def test_the_service_publishes_signed_anchors_while_the_head_moves(new_server, t
     log = server.log.read_text()
     assert all(json.loads(line)["hash"] in log for line in lines)
     assert key.read_text().strip() not in log
+    succeeds("verify", "--against", file, "--anchor-public-key", public, database=server.file)
+    # After a line that a crash tore, the next one begins anew.
+    file.write_text("\n".join([*lines, lines[-1][:50]]))
+    server.start()
+    eventually(lambda: len(published()) > len(lines) + 1, 10,
+               "an anchor after the torn one")
+    assert server.sigterm() == 0
+    assert published()[:len(lines) + 1] == [*lines, lines[-1][:50]]
+    assert json.loads(published()[-1])["position"] == 3
     succeeds("verify", "--against", file, "--anchor-public-key", public, database=server.file)

@@ -60,6 +60,7 @@ struct Intake {
                 load.refusals.append(record)
             case .apiKey(let key):
                 try enter(.apiKeys)
+                guard key.canBeGiven else { throw fault("no such API key can be made") }
                 counts.apiKeys += 1
                 load.apiKeys.append(key)
             case .trailer(let trailer):

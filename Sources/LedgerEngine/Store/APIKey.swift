@@ -12,6 +12,8 @@ package struct Scopes: OptionSet, Hashable, Sendable {
     package static let write = Scopes(rawValue: 2)
     package static let admin = Scopes(rawValue: 4)
 
+    static let all: Scopes = [.read, .write, .admin]
+
     /// The scopes by their names, in the order in which they are shown.
     package static let named: [(name: String, scope: Scopes)] = [
         ("read", .read), ("write", .write), ("admin", .admin),
@@ -87,6 +89,11 @@ extension APIKey {
         var bytes = Array("wk_".utf8)
         for _ in 0..<3 { bytes.appendHex(entropy(), digits: 16) }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Whether its principal and scopes are ones that a key can be made with.
+    var canBeGiven: Bool {
+        (1...Scopes.all.rawValue).contains(scopes.rawValue) && APIKey.isPrincipal(principal)
     }
 
     /// Whether a principal may have this name: 1 to 128 characters, no space or control.
